@@ -1,6 +1,6 @@
 """Every encryption of the WeChat protocols as a pure function, both directions.
 
-Whatever is wrong with a ciphertext is the one error `DecryptionFailed`: telling causes apart would be an oracle.
+Whatever is wrong with a ciphertext is the one error `DecryptionFailed`: telling causes apart is an oracle.
 """
 
 import base64

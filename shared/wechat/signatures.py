@@ -1,6 +1,6 @@
-"""Every signature of the WeChat protocols as a pure function, for the side that signs and the side that checks.
+"""Every signature of the WeChat protocols as a pure function, to sign with and to check with.
 
-Times are Unix seconds as text and bodies are bytes, exactly as they go over the wire: nothing here re-serialises.
+Times are Unix seconds as text and bodies are bytes, exactly as on the wire: nothing here re-serialises.
 """
 
 import base64
@@ -36,7 +36,7 @@ def sign(key: RSAPrivateKey, message: bytes) -> str:
 
 
 def verify(key: RSAPublicKey, message: bytes, signature: str) -> bool:
-    """Whether a signature is strict base64 and true; untrusted input never raises (wechat.md 5.3 steps 4 and 5)."""
+    """Whether a signature is strict base64 and true; untrusted input never raises (wechat.md 5.3)."""
     try:
         key.verify(base64.b64decode(signature, validate=True), message, PKCS1v15(), SHA256())
     except (ValueError, InvalidSignature):
@@ -45,7 +45,7 @@ def verify(key: RSAPublicKey, message: bytes, signature: str) -> bool:
 
 
 def request_message(method: str, url_on_wire: str, timestamp: str, nonce: str, body: bytes) -> bytes:
-    """What a merchant signs: method, path and query as sent, time, nonce, body, a newline each (wechat.md 5.2)."""
+    """What a merchant signs: method, path with query, time, nonce and body, a line each (wechat.md 5.2)."""
     return _lines(method, url_on_wire, timestamp, nonce) + body + b"\n"
 
 
@@ -95,7 +95,7 @@ def raw_data_signature(raw_data: str, session_key: str) -> str:
 
 
 def push_signature(*parts: str) -> str:
-    """Hex SHA-1 of message push over token, timestamp and nonce, in safe mode also `Encrypt` (wechat.md 2.6)."""
+    """Hex SHA-1 of message push over token, timestamp, nonce, in safe mode also `Encrypt` (wechat.md 2.6)."""
     return hashlib.sha1("".join(sorted(parts)).encode()).hexdigest()
 
 

@@ -1,0 +1,37 @@
+"""WeChat Pay API v3 for a direct merchant: `WeChatPay` and the values and errors it speaks in."""
+
+from shared.wechat.pay.bills import FundFlowRow, TradeRow
+from shared.wechat.pay.client import WeChatPay
+from shared.wechat.pay.errors import (
+    BillNotReady,
+    Fault,
+    MalformedAnswer,
+    NoticeRefused,
+    OrderAlreadyPaid,
+    OutcomeUnknown,
+    WeChatPayError,
+    WeChatPayRefused,
+)
+from shared.wechat.pay.settings import PaySettings
+from shared.wechat.pay.values import Notice, Refund, RefundStatus, RequestPayment, TradeState, Transaction
+
+__all__ = [
+    "BillNotReady",
+    "Fault",
+    "FundFlowRow",
+    "MalformedAnswer",
+    "Notice",
+    "NoticeRefused",
+    "OrderAlreadyPaid",
+    "OutcomeUnknown",
+    "PaySettings",
+    "Refund",
+    "RefundStatus",
+    "RequestPayment",
+    "TradeRow",
+    "TradeState",
+    "Transaction",
+    "WeChatPay",
+    "WeChatPayError",
+    "WeChatPayRefused",
+]

@@ -1,0 +1,238 @@
+"""WeChat Pay v3 for a direct merchant's mini-program (wechat.md 5)."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+import orjson
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from shared.wechat.pay import bills
+from shared.wechat.pay.calls import SignedCalls, Signer
+from shared.wechat.pay.certificates import open_certificates
+from shared.wechat.pay.errors import (
+    MalformedAnswer,
+    NoticeRefused,
+    OutcomeUnknown,
+    Unverified,
+    WeChatPayRefused,
+    raise_for_failure,
+)
+from shared.wechat.pay.notices import open_notice
+from shared.wechat.pay.settings import PaySettings
+from shared.wechat.pay.values import Notice, Refund, RequestPayment, Transaction
+from shared.wechat.pay.verifier import Verifier
+from shared.wechat.signatures import pay_message
+
+_CHINA = timezone(timedelta(hours=8))
+_UNKNOWN_CODES = ("ORDER_NOT_EXIST", "RESOURCE_NOT_EXISTS")
+
+Answered = TypeVar("Answered", Transaction, Refund)
+
+
+class WeChatPay:
+    """One merchant's WeChat Pay; the numbers it is given make every call repeatable.
+
+    Besides what a method names it raises `WeChatPayRefused` (for good; see `code`) or `OutcomeUnknown`
+    (query, or repeat with the same number). It never retries, except on the second host.
+    """
+
+    def __init__(
+        self, settings: PaySettings, http: httpx.AsyncClient, *, clock: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._signer = Signer(settings)
+        self._calls = SignedCalls(settings, self._signer, http, clock=clock)
+        public_keys = {key_id: _public_key(pem) for key_id, pem in settings.public_keys.items()}
+        self._verifier = Verifier(public_keys, clock=clock, refresh=self.refresh_certificates)
+
+    async def prepay(
+        self,
+        out_trade_no: str,
+        *,
+        description: str,
+        total_fen: int,
+        openid: str,
+        notify_url: str,
+        time_expire: datetime,
+        attach: str | None = None,
+        payer_client_ip: str | None = None,
+    ) -> str:
+        """Place a JSAPI order and return its `prepay_id`, good for two hours (wechat.md 5.6).
+
+        A repeat must have the same parameters. The description is cut to 127 bytes. Raises
+        `OrderAlreadyPaid`; the codes ORDER_CLOSED and OUT_TRADE_NO_USED ask for a new number.
+        """
+        order: dict[str, Any] = {
+            "appid": self._settings.appid,
+            "mchid": self._settings.mchid,
+            "description": _cut(description, 127),
+            "out_trade_no": out_trade_no,
+            "time_expire": time_expire.astimezone(_CHINA).isoformat(timespec="seconds"),
+            "notify_url": notify_url,
+            "amount": {"total": total_fen, "currency": "CNY"},
+            "payer": {"openid": openid},
+        }
+        if attach is not None:
+            order["attach"] = attach
+        if payer_client_ip is not None:
+            order["scene_info"] = {"payer_client_ip": payer_client_ip}
+        prepay_id = (await self._call("POST", "/v3/pay/transactions/jsapi", order)).get("prepay_id")
+        if not isinstance(prepay_id, str) or not prepay_id:
+            raise MalformedAnswer("an order without prepay_id")
+        return prepay_id
+
+    async def request_payment(self, prepay_id: str) -> RequestPayment:
+        """Sign what the mini-program hands to `wx.requestPayment` (wechat.md 5.7)."""
+        timestamp, nonce = str(int(self._clock().timestamp())), secrets.token_hex(16)
+        package = f"prepay_id={prepay_id}"
+        signature = await self._signer.sign(pay_message(self._settings.appid, timestamp, nonce, package))
+        return RequestPayment(timestamp, nonce, package, "RSA", signature)
+
+    async def transaction(self, out_trade_no: str) -> Transaction | None:
+        """The order, or None when the platform does not know it (yet) (wechat.md 5.8)."""
+        path = f"/v3/pay/transactions/out-trade-no/{_segment(out_trade_no)}?mchid={self._settings.mchid}"
+        said = await self._query(path)
+        return None if said is None else _about(Transaction.of(said), out_trade_no=out_trade_no)
+
+    async def close(self, out_trade_no: str) -> None:
+        """Make a payment impossible (wechat.md 5.8); repeatable. Raises `OrderAlreadyPaid`."""
+        path = f"/v3/pay/transactions/out-trade-no/{_segment(out_trade_no)}/close"
+        await self._call("POST", path, {"mchid": self._settings.mchid})
+
+    async def refund(
+        self,
+        out_refund_no: str,
+        *,
+        out_trade_no: str,
+        refund_fen: int,
+        total_fen: int,
+        notify_url: str,
+        reason: str,
+    ) -> Refund:
+        """Give back a part or all of an order's `total_fen` (wechat.md 5.10).
+
+        The answer normally says PROCESSING. The reason is cut to 80 bytes. Code NOT_ENOUGH: try again
+        with the same number once the merchant's balance has been filled.
+        """
+        application = {
+            "out_trade_no": out_trade_no,
+            "out_refund_no": out_refund_no,
+            "reason": _cut(reason, 80),
+            "notify_url": notify_url,
+            "amount": {"refund": refund_fen, "total": total_fen, "currency": "CNY"},
+        }
+        said = await self._call("POST", "/v3/refund/domestic/refunds", application)
+        return _about(Refund.of(said), out_refund_no=out_refund_no)
+
+    async def refund_by_number(self, out_refund_no: str) -> Refund | None:
+        """The refund, or None when the platform has not accepted it (yet) (wechat.md 5.10)."""
+        said = await self._query(f"/v3/refund/domestic/refunds/{_segment(out_refund_no)}")
+        return None if said is None else _about(Refund.of(said), out_refund_no=out_refund_no)
+
+    async def trade_bill(self, day: date) -> tuple[bills.TradeRow, ...]:
+        """Every payment and refund of a China day, empty when there was none (wechat.md 5.11).
+
+        There from 10:00 of the next day for three months; raises `BillNotReady` before.
+        """
+        text = await self._bill("/v3/bill/tradebill", bill_date=day.isoformat(), bill_type="ALL")
+        return () if text is None else await asyncio.to_thread(bills.trade_rows, text)
+
+    async def fund_flow_bill(self, day: date) -> tuple[bills.FundFlowRow, ...]:
+        """Every movement of the basic account on a China day, as `trade_bill` (wechat.md 5.11)."""
+        text = await self._bill("/v3/bill/fundflowbill", bill_date=day.isoformat(), account_type="BASIC")
+        return () if text is None else await asyncio.to_thread(bills.fund_flow_rows, text)
+
+    async def open_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verify and decrypt what was posted to a notify URL (wechat.md 5.9); raises `NoticeRefused`."""
+        try:
+            await self._verifier.check(headers, body)
+        except Unverified as error:
+            raise NoticeRefused(error.reason) from error
+        return open_notice(self._settings.apiv3_key, body)
+
+    async def refresh_certificates(self) -> None:
+        """Download the platform's certificates, at start and at least every 12 hours (wechat.md 5.4).
+
+        Does nothing for a merchant that only uses public keys. Between these times an unknown serial
+        brings the list too, at most once a minute, so that the first use needs no preparation.
+        """
+        if not self._settings.uses_certificates:
+            return
+        answer = await self._calls.send("GET", "/v3/certificates")
+        raise_for_failure(answer)
+        # The first list is signed by one of the certificates in it: decrypt first, verify afterwards.
+        certificates = open_certificates(self._settings.apiv3_key, answer.body)
+        try:
+            self._verifier.introduce(certificates, answer.headers, answer.body)
+        except Unverified as error:
+            raise OutcomeUnknown(f"unverifiable certificate list: {error.reason}") from error
+
+    async def _query(self, path: str) -> dict[str, Any] | None:
+        try:
+            return await self._call("GET", path)
+        except WeChatPayRefused as refusal:
+            if refusal.status == 404 and refusal.code in _UNKNOWN_CODES:
+                return None
+            raise
+
+    async def _bill(self, path: str, **parameters: str) -> str | None:
+        try:
+            said = await self._call("GET", f"{path}?{urlencode({**parameters, 'tar_type': 'GZIP'})}")
+        except WeChatPayRefused as refusal:
+            if refusal.code == "NO_STATEMENT_EXIST":
+                return None
+            raise
+        url, sha1 = said.get("download_url"), said.get("hash_value")
+        if not isinstance(url, str) or not isinstance(sha1, str) or said.get("hash_type") != "SHA1":
+            raise MalformedAnswer("bill: no download URL with a SHA-1")
+        # The signed Authorization goes to the configured hosts only, whatever host the URL names.
+        file = await self._calls.send(
+            "GET", httpx.URL(url).raw_path.decode("ascii"), limit_bytes=bills.FILE_LIMIT_BYTES
+        )
+        raise_for_failure(file)
+        return await asyncio.to_thread(bills.unpack, file.body, sha1=sha1)
+
+    async def _call(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        body = b"" if content is None else orjson.dumps(content)
+        answer = await self._calls.send(method, path, body)
+        raise_for_failure(answer)
+        try:
+            await self._verifier.check(answer.headers, answer.body)
+            said = orjson.loads(answer.body or b"{}")
+        except Unverified as error:
+            raise OutcomeUnknown(f"unverifiable answer: {error.reason}") from error
+        except ValueError as error:
+            raise MalformedAnswer("not JSON") from error
+        if not isinstance(said, dict):
+            raise MalformedAnswer("not a JSON object")
+        return said
+
+
+def _public_key(pem: str) -> RSAPublicKey:
+    key = load_pem_public_key(pem.encode())
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("the WeChat Pay public key is an RSA key")
+    return key
+
+
+def _segment(number: str) -> str:
+    return quote(number, safe="")
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    return text.encode()[:limit_bytes].decode(errors="ignore")
+
+
+def _about(answered: Answered, **numbers: str) -> Answered:
+    """The answer, if it is about what was asked: its signature alone does not say so."""
+    for name, number in numbers.items():
+        if getattr(answered, name) != number:
+            raise MalformedAnswer(f"an answer about another {name}")
+    return answered
