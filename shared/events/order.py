@@ -1,0 +1,168 @@
+"""What the order service announces."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.events.base import Event
+
+
+class OrderLine(BaseModel):
+    """One line as agreed: SKU × quantity, at list price and at what is paid for it after all discounts."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    order_line_id: UUID
+    sku_id: UUID
+    product_id: UUID
+    category_id: UUID
+    quantity: int
+    unit_price_fen: int
+    payable_fen: int
+
+
+class RefundedLine(BaseModel):
+    """What of one line was refunded."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    order_line_id: UUID
+    sku_id: UUID
+    product_id: UUID
+    quantity: int
+    amount_fen: int
+
+
+class OrderPlaced(Event):
+    """An order holds its stock, coupon and points, and waits for payment."""
+
+    type: ClassVar[str] = "order.placed.v1"
+    subject: ClassVar[str] = "order_id"
+    announced_by: ClassVar[str] = "order"
+
+    order_id: UUID
+    order_number: str
+    member_id: UUID
+    lines: list[OrderLine]
+    goods_fen: int
+    discount_fen: int
+    freight_fen: int
+    payable_fen: int
+    coupon_id: UUID | None
+    points_used: int
+    placed_at: datetime
+
+
+class OrderPaid(Event):
+    """The order is fully paid; fulfilment and rewards may begin.
+
+    ``payable_fen`` is what was paid; the lines' ``payable_fen`` sum to it less ``freight_fen``.
+    """
+
+    type: ClassVar[str] = "order.paid.v1"
+    subject: ClassVar[str] = "order_id"
+    announced_by: ClassVar[str] = "order"
+
+    order_id: UUID
+    order_number: str
+    member_id: UUID
+    lines: list[OrderLine]
+    goods_fen: int
+    discount_fen: int
+    freight_fen: int
+    payable_fen: int
+    coupon_id: UUID | None
+    coupon_discount_fen: int
+    points_used: int
+    placed_at: datetime
+    paid_at: datetime
+
+
+class OrderClosed(Event):
+    """The order will never be paid; whatever it held is to be let go."""
+
+    type: ClassVar[str] = "order.closed.v1"
+    subject: ClassVar[str] = "order_id"
+    announced_by: ClassVar[str] = "order"
+
+    order_id: UUID
+    order_number: str
+    member_id: UUID
+    reason: str
+    coupon_id: UUID | None
+    points_used: int
+    placed_at: datetime
+    closed_at: datetime
+
+
+class OrderShipped(Event):
+    """A parcel of the order left; ``is_complete`` once nothing is left to ship."""
+
+    type: ClassVar[str] = "order.shipped.v1"
+    subject: ClassVar[str] = "order_id"
+    announced_by: ClassVar[str] = "order"
+
+    order_id: UUID
+    order_number: str
+    member_id: UUID
+    shipment_id: UUID
+    carrier: str
+    is_complete: bool
+    shipped_at: datetime
+
+
+class OrderCompleted(Event):
+    """The goods were received, by the shopper's word or after the time for it ran out."""
+
+    type: ClassVar[str] = "order.completed.v1"
+    subject: ClassVar[str] = "order_id"
+    announced_by: ClassVar[str] = "order"
+
+    order_id: UUID
+    order_number: str
+    member_id: UUID
+    completed_by: str
+    completed_at: datetime
+
+
+class RefundRequested(Event):
+    """Money of a paid order is to be given back under this refund's one number."""
+
+    type: ClassVar[str] = "refund.requested.v1"
+    subject: ClassVar[str] = "refund_id"
+    announced_by: ClassVar[str] = "order"
+
+    refund_id: UUID
+    refund_number: str
+    order_id: UUID
+    member_id: UUID
+    refund_fen: int
+    reason: str
+    requested_at: datetime
+
+
+class OrderRefunded(Event):
+    """A refund reached the shopper: stock, points and growth follow it, line by line.
+
+    ``lines`` and ``freight_fen`` sum to ``refund_fen``; ``points_returned`` are points the shopper had paid with;
+    ``is_full`` once everything of the order has been refunded, and then the coupon goes back.
+    """
+
+    type: ClassVar[str] = "order.refunded.v1"
+    subject: ClassVar[str] = "order_id"
+    announced_by: ClassVar[str] = "order"
+
+    order_id: UUID
+    order_number: str
+    refund_id: UUID
+    member_id: UUID
+    lines: list[RefundedLine]
+    freight_fen: int
+    refund_fen: int
+    points_returned: int
+    is_full: bool
+    coupon_id: UUID | None
+    paid_at: datetime
+    refunded_at: datetime

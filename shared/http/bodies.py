@@ -1,0 +1,128 @@
+"""What may come in and how it goes out: strict bodies, bounded JSON (SEC6, SEC9, checklist F)."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from shared.http.problems import Invalid, Problem
+from shared.money import MAX_ORDER_FEN
+
+MAX_BODY_BYTES = 256 * 1024
+MAX_DEPTH = 32
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+class Body(BaseModel):
+    """A request body: no unknown fields, no coercion ("1", 1.0 and true are not 1)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class View(BaseModel):
+    """An outgoing document; lists exactly the fields that may be seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _clean(text: str) -> str:
+    """NFKC, without control, zero-width and direction characters or lone surrogates."""
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+        raise ValueError("must not hold lone surrogates")
+    text = _CONTROL.sub("", unicodedata.normalize("NFKC", text)).strip()
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+Id = Annotated[UUID, Field(strict=False)]
+Instant = Annotated[AwareDatetime, Field(strict=False)]
+Fen = Annotated[int, Field(ge=0, le=MAX_ORDER_FEN, description="Money in fen, CNY")]
+Quantity = Annotated[int, Field(ge=1, le=9_999)]
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+Text = Annotated[str, Field(max_length=200), AfterValidator(_clean)]
+LongText = Annotated[str, Field(max_length=5_000), AfterValidator(_clean)]
+
+
+class BodyTooLarge(Problem):
+    """The body is larger than the route takes."""
+
+    slug, title, status = "body-too-large", "The request body is too large", 413
+
+
+class StrictRequest(Request):
+    """A request whose JSON is bounded: size, depth, no repeated keys, no NaN, no giant numbers."""
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            limit = 5 * 1024 * 1024 if _is_upload(self) else MAX_BODY_BYTES
+            chunks, size = [], 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise BodyTooLarge(f"At most {limit} bytes.")
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        return self._body
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            self._json = strict_json(await self.body())
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """A FastAPI route that reads bodies through StrictRequest."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strictly
+
+
+def strict_json(body: bytes) -> Any:
+    """Parse JSON with bounds; raises Invalid."""
+    if _depth(body) > MAX_DEPTH:
+        raise Invalid(f"JSON may nest at most {MAX_DEPTH} deep.")
+    try:
+        return json.loads(body, object_pairs_hook=_object, parse_constant=_refuse)
+    except ValueError as error:
+        raise Invalid(f"The body is not valid JSON: {error}.") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("an object names the same key twice")
+    return value
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _depth(body: bytes) -> int:
+    """How deep a JSON text nests; 0 when it cannot be too deep."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return 0
+    deepest = depth = 0
+    for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _is_upload(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("multipart/form-data")

@@ -1,0 +1,57 @@
+"""FastAPI dependencies that say who may call a route; default deny (SEC3, SEC14)."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from shared.http.identity import Kind, Principal
+from shared.http.problems import Forbidden, NotFound, Unauthenticated
+
+OWNER = "owner"
+ROLES = ("owner", "operations", "finance", "service_desk", "auditor")
+"""The operators' roles; the owner may do everything, the auditor may only read."""
+
+
+def principal(request: Request) -> Principal:
+    """The verified caller, whoever it is."""
+    found: Principal = request.scope["principal"]
+    return found
+
+
+def _member(request: Request) -> Principal:
+    caller = principal(request)
+    if caller.kind is not Kind.MEMBER:
+        raise Unauthenticated()
+    return caller
+
+
+class Operator:
+    """Lets operators through who have one of the roles (the owner always)."""
+
+    def __init__(self, *roles: str) -> None:
+        self.roles = frozenset(roles) | {OWNER}
+
+    def __call__(self, request: Request) -> Principal:
+        caller = principal(request)
+        if caller.kind is not Kind.OPERATOR:
+            raise Unauthenticated()
+        if not caller.roles & self.roles:
+            raise Forbidden(f"This needs one of the roles {', '.join(sorted(self.roles))}.")
+        return caller
+
+
+class CalledBy:
+    """Lets only the named sibling services through: the callee's allow-list (SEC3)."""
+
+    def __init__(self, *services: str) -> None:
+        self.services = frozenset(services)
+
+    def __call__(self, request: Request) -> Principal:
+        caller = principal(request)
+        if caller.issuer not in self.services:
+            raise NotFound()
+        return caller
+
+
+AnyCaller = Annotated[Principal, Depends(principal)]
+Member = Annotated[Principal, Depends(_member)]

@@ -1,0 +1,75 @@
+"""Declaring what a service does when something happened elsewhere: one function, one queue."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from shared.database import UnitOfWork
+from shared.events.base import Event
+
+E = TypeVar("E", bound=Event)
+
+
+class TooEarly(Exception):
+    """What this event builds on is not here yet: it waits and is tried again (K7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[E]):
+    """An event as a reaction gets it: the fact, its id, when it happened, and the present instant."""
+
+    id: UUID
+    event: E
+    occurred_at: datetime
+    at: datetime
+
+
+HandleOne = Callable[[UnitOfWork, Received[Any]], Awaitable[None]]
+HandleMany = Callable[[UnitOfWork, Sequence[Received[Any]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """One queue and what is done with its events; the name is ``service.verb-noun``."""
+
+    name: str
+    types: tuple[type[Event], ...]
+    handle: HandleMany
+    purpose: str
+
+
+class Reactions:
+    """The reactions of one capability, declared by decorators."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self.all: list[Reaction] = []
+
+    def on(self, *types: type[Event]) -> Callable[[HandleOne], HandleOne]:
+        """React to each event by itself; the queue is named after the function."""
+
+        def declare(handle: HandleOne) -> HandleOne:
+            async def one_after_another(work: UnitOfWork, received: Sequence[Received[Any]]) -> None:
+                for each in received:
+                    await handle(work, each)
+
+            self._declare(types, one_after_another, handle)
+            return handle
+
+        return declare
+
+    def on_batch(self, *types: type[Event]) -> Callable[[HandleMany], HandleMany]:
+        """React to many events in a fixed number of statements."""
+
+        def declare(handle: HandleMany) -> HandleMany:
+            self._declare(types, handle, handle)
+            return handle
+
+        return declare
+
+    def _declare(self, types: tuple[type[Event], ...], handle: HandleMany, named: Callable[..., Any]) -> None:
+        name = f"{self._service}.{named.__name__.replace('_', '-')}"
+        purpose = (named.__doc__ or "").strip().split("\n")[0]
+        self.all.append(Reaction(name, types, handle, purpose))

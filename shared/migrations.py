@@ -1,0 +1,137 @@
+"""Migrating one service's database, and the tables that every service's database has."""
+
+import importlib
+from pathlib import Path
+
+from alembic import op
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+_MIGRATOR_LOCK = 0x6D696772
+
+
+async def migrate(url: str, package: str) -> list[str]:
+    """Bring a database up to the newest migration of ``package`` (``services.order.migrations``).
+
+    Two migrators at once wait for each other. Returns the revisions that were applied.
+    """
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SET lock_timeout = '10s'"))
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATOR_LOCK})
+            return await connection.run_sync(_upgrade, package)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, package: str) -> list[str]:
+    module = importlib.import_module(package)
+    folder = Path(module.__path__[0])
+    script = ScriptDirectory(str(folder), version_locations=[str(folder)])
+    applied: list[str] = []
+
+    def steps(revision: object, context: MigrationContext) -> object:
+        found = script._upgrade_revs("head", revision)  # type: ignore[arg-type]
+        applied.extend(str(step.revision.revision) for step in found if step.revision)
+        return found
+
+    with EnvironmentContext(Config(), script, fn=steps) as environment:
+        environment.configure(connection=connection)
+        environment.run_migrations()
+    return applied
+
+
+def create_kernel_tables() -> None:
+    """The first migration of each service: outbox, inbox, stalled events, timers, idempotency keys, audit log."""
+    for statement in _KERNEL.split(";\n"):
+        if statement.strip():
+            op.execute(statement)
+    append_only("audit_log", "inbox")
+
+
+def append_only(*tables: str) -> None:
+    """Take UPDATE and DELETE on journals away from the runtime role (K13); the owner keeps them for repairs."""
+    for table in tables:
+        op.execute(f"""
+            DO $$ DECLARE runtime text := regexp_replace(current_user, '_owner$', '');
+            BEGIN
+              IF runtime <> current_user AND EXISTS (SELECT FROM pg_roles WHERE rolname = runtime) THEN
+                EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM %I', runtime);
+              END IF;
+            END $$""")
+
+
+_KERNEL = """
+CREATE TABLE outbox (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  event_id uuid NOT NULL UNIQUE,
+  type text NOT NULL,
+  subject text NOT NULL,
+  envelope text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  claimed_until timestamptz,
+  attempts integer NOT NULL DEFAULT 0,
+  sent_at timestamptz
+);
+CREATE INDEX outbox_unsent_idx ON outbox (id) WHERE sent_at IS NULL;
+CREATE TABLE inbox (
+  reaction text NOT NULL,
+  event_id uuid NOT NULL,
+  handled_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (reaction, event_id)
+);
+CREATE TABLE stalled_events (
+  reaction text NOT NULL,
+  event_id uuid NOT NULL,
+  type text NOT NULL,
+  envelope text NOT NULL,
+  state text NOT NULL CONSTRAINT stalled_events_state_check CHECK (state IN ('suspect', 'waiting', 'parked')),
+  attempts integer NOT NULL,
+  reason text,
+  next_attempt_at timestamptz,
+  stalled_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (reaction, event_id)
+);
+CREATE INDEX stalled_events_due_idx ON stalled_events (next_attempt_at) WHERE state = 'waiting';
+CREATE TABLE timers (
+  id uuid PRIMARY KEY,
+  kind text NOT NULL,
+  key text NOT NULL,
+  due_at timestamptz NOT NULL,
+  payload jsonb NOT NULL DEFAULT '{}',
+  attempts integer NOT NULL DEFAULT 0,
+  generation integer NOT NULL DEFAULT 1,
+  leased_until timestamptz,
+  last_error text,
+  traceparent text,
+  UNIQUE (kind, key)
+);
+CREATE INDEX timers_due_idx ON timers (due_at);
+CREATE TABLE idempotency_keys (
+  key text PRIMARY KEY,
+  request_hash text NOT NULL,
+  status integer NOT NULL,
+  answer text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE audit_log (
+  position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id uuid NOT NULL UNIQUE,
+  at timestamptz NOT NULL,
+  actor_id uuid,
+  actor_roles text[] NOT NULL,
+  action text NOT NULL,
+  subject text NOT NULL,
+  before jsonb,
+  after jsonb,
+  previous_hash text NOT NULL,
+  hash text NOT NULL UNIQUE
+);
+CREATE INDEX audit_log_subject_idx ON audit_log (subject, position)
+"""

@@ -1,0 +1,57 @@
+"""What a process of a service holds: its database, its clock, its way to the others."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.clock import Clock, SystemClock
+from shared.database import create_engine
+from shared.http.identity import Identity
+from shared.http.services import Exchange, RemoteExchange, Services, new_session
+from shared.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The parts that every service needs; a service with more needs extends this class."""
+
+    name: str
+    engine: AsyncEngine
+    clock: Clock
+    identity: Identity
+    services: Services
+
+
+@asynccontextmanager
+async def open_resources(
+    name: str, settings: ServiceSettings, *, clock: Clock | None = None, exchange: Exchange | None = None
+) -> AsyncIterator[Resources]:
+    """Open what a process of ``name`` needs; given an exchange, siblings are called through it."""
+    identity = Identity.from_files(name, settings.identity_key_file, settings.identity_keyring_file)
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        application_name=f"jishi-{name}-{socket.gethostname()}-{os.getpid()}"[:63],
+        pool_size=settings.database_pool_size,
+    )
+    session = None
+    if exchange is None:
+        session = new_session()
+        exchange = RemoteExchange(settings.service_urls, session)
+    try:
+        yield Resources(
+            name=name,
+            engine=engine,
+            clock=clock or SystemClock(),
+            identity=identity,
+            services=Services(identity, exchange),
+        )
+    finally:
+        if session is not None:
+            await session.close()
+        async with asyncio.timeout(10):
+            await engine.dispose()

@@ -1,0 +1,96 @@
+"""Traces that run from the gateway through the outbox into the consumers.
+
+Sampling is decided before OpenTelemetry is touched: an unsampled request costs a coin toss, a sampled one a span. FastAPI's
+own tracing stays off. Child spans open only under a recording span.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+
+_carried: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_ratio = 0.0
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+
+
+def configure_telemetry(process: str, *, sample_ratio: float, exporter: SpanExporter | None) -> None:
+    """Export this process's sampled spans; without an exporter only trace ids are carried on."""
+    global _ratio
+    _ratio = sample_ratio
+    if exporter is not None:
+        provider = TracerProvider(resource=Resource.create({"service.name": f"jishi-{process}"}))
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+        trace.set_tracer_provider(provider)
+
+
+def traceparent() -> str | None:
+    """The W3C trace context of the present work, to be sent or stored with what it causes."""
+    span = trace.get_current_span()
+    if span.is_recording():
+        context = span.get_span_context()
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
+    return _carried.get()
+
+
+def current_trace_id() -> str | None:
+    """The trace id of the present work, 32 hex digits."""
+    parent = traceparent()
+    return parent[3:35] if parent else None
+
+
+@contextmanager
+def door_span(name: str, parent: str | None, kind: SpanKind = SpanKind.SERVER) -> Iterator[None]:
+    """A span at a door (request, delivery, timer), continuing ``parent`` when it is a valid traceparent."""
+    context = _parse(parent)
+    sampled = context.trace_flags.sampled if context else random.random() < _ratio
+    if context is None:
+        context = _fresh(sampled=sampled)
+    token = _carried.set(f"00-{context.trace_id:032x}-{context.span_id:016x}-{'01' if sampled else '00'}")
+    try:
+        if not sampled:
+            yield
+            return
+        ambient = trace.set_span_in_context(NonRecordingSpan(context))
+        with trace.get_tracer("jishi").start_as_current_span(name, context=ambient, kind=kind):
+            yield
+    finally:
+        _carried.reset(token)
+
+
+@contextmanager
+def child_span(name: str) -> Iterator[None]:
+    """A span inside a sampled piece of work; free when the work is not sampled."""
+    if not trace.get_current_span().is_recording():
+        yield
+        return
+    with trace.get_tracer("jishi").start_as_current_span(name):
+        yield
+
+
+def _fresh(*, sampled: bool) -> SpanContext:
+    return SpanContext(
+        random.getrandbits(128) or 1,
+        random.getrandbits(64) or 1,
+        is_remote=True,
+        trace_flags=_SAMPLED if sampled else TraceFlags(0),
+    )
+
+
+def _parse(parent: str | None) -> SpanContext | None:
+    if parent is None or len(parent) != 55:
+        return None
+    try:
+        version, trace_id, span_id, flags = parent.split("-")
+        context = SpanContext(
+            int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16))
+        )
+    except ValueError:
+        return None
+    return context if version == "00" and context.is_valid else None

@@ -1,0 +1,1 @@
+"""Durable timers: rows with a due time and a lease, run at least once, their effect once (K16)."""

@@ -1,0 +1,152 @@
+"""Running due timers: each taken with a lease, run at least once, its effect once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from opentelemetry.trace import SpanKind
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.clock import Clock
+from shared.database import UnitOfWork, begin
+from shared.telemetry import door_span
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+POLL_SECONDS = 0.25
+BATCH = 32
+LEASE_SECONDS = 60
+LONGEST_PAUSE_SECONDS = 300
+
+_CLAIM = text(
+    "UPDATE timers SET leased_until = now() + make_interval(secs => :lease), attempts = attempts + 1 WHERE id IN ("
+    " SELECT id FROM timers WHERE due_at <= :now AND kind = ANY(:kinds)"
+    " AND (leased_until IS NULL OR leased_until < now())"
+    " ORDER BY due_at LIMIT :batch FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, kind, key, due_at, payload, attempts, generation, traceparent"
+)
+_DONE = text("DELETE FROM timers WHERE id = :id AND generation = :generation")
+_AGAIN = text(
+    "UPDATE timers SET due_at = :due_at, leased_until = NULL, attempts = 0"
+    " WHERE id = :id AND generation = :generation"
+)
+_FAILED = text(
+    "UPDATE timers SET leased_until = now() + make_interval(secs => :pause), last_error = :error WHERE id = :id"
+)
+_LAG = text("SELECT extract(epoch FROM :now - min(due_at)) FROM timers WHERE due_at <= :now")
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A due timer; ``attempts`` counts from 1."""
+
+    id: UUID
+    kind: str
+    key: str
+    due_at: datetime
+    payload: dict[str, Any]
+    attempts: int
+    generation: int
+    traceparent: str | None
+
+
+Run = Callable[[R, Timer], Awaitable[datetime | None]]
+"""Runs a due timer: idempotent, may call others; returns when to run again, or None when it is done."""
+
+
+class Timers(Generic[R]):
+    """The timers of one capability, declared by decorators; ``R`` is what its functions need."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Run[R]] = {}
+
+    def on(self, kind: str) -> Callable[[Run[R]], Run[R]]:
+        """Run the function for each due timer of this kind."""
+
+        def declare(run: Run[R]) -> Run[R]:
+            self.all[kind] = run
+            return run
+
+        return declare
+
+
+class TimerLoop(Generic[R]):
+    """Runs due timers of one service until cancelled; many may run beside each other."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, resources: R, kinds: dict[str, Run[R]]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._resources = resources
+        self._kinds = kinds
+
+    async def run(self) -> None:
+        """Run due timers until cancelled."""
+        while True:
+            try:
+                ran = await self.run_due()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("timers unreachable", extra={"error": str(error)})
+                ran = 0
+            if ran < BATCH:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def run_due(self) -> int:
+        """Run what is due now, one batch; returns how many were taken."""
+        async with begin(self._engine) as work:
+            rows = await work.connection.execute(
+                _CLAIM,
+                {
+                    "now": self._clock.now(),
+                    "kinds": list(self._kinds),
+                    "lease": LEASE_SECONDS,
+                    "batch": BATCH,
+                },
+            )
+            due = sorted((Timer(*row) for row in rows), key=lambda timer: timer.due_at)
+        await asyncio.gather(*(self._run_one(timer) for timer in due))
+        return len(due)
+
+    async def _run_one(self, timer: Timer) -> None:
+        with door_span(f"timer {timer.kind}", timer.traceparent, SpanKind.INTERNAL):
+            try:
+                async with asyncio.timeout(LEASE_SECONDS - 5):
+                    again_at = await self._kinds[timer.kind](self._resources, timer)
+                async with begin(self._engine) as work:
+                    await self._finish(work, timer, again_at)
+            except Exception as error:
+                log.warning(
+                    "timer failed",
+                    extra={
+                        "kind": timer.kind,
+                        "key": timer.key,
+                        "attempts": timer.attempts,
+                        "error": repr(error),
+                    },
+                )
+                async with begin(self._engine) as work:
+                    pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(timer.attempts, 10))
+                    await work.connection.execute(
+                        _FAILED, {"id": timer.id, "pause": pause, "error": repr(error)[:2000]}
+                    )
+
+    async def _finish(self, work: UnitOfWork, timer: Timer, again_at: datetime | None) -> None:
+        """A timer that was set again meanwhile keeps its new due time."""
+        key = {"id": timer.id, "generation": timer.generation}
+        if again_at is None:
+            await work.connection.execute(_DONE, key)
+        else:
+            await work.connection.execute(_AGAIN, key | {"due_at": again_at})
+
+    async def lag_seconds(self) -> float:
+        """How late the oldest due timer is."""
+        async with self._engine.connect() as connection:
+            lag = (await connection.execute(_LAG, {"now": self._clock.now()})).scalar_one_or_none()
+            return float(lag or 0)
