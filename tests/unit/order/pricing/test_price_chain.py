@@ -155,3 +155,9 @@ def test_discounts_that_do_not_divide_lose_no_fen() -> None:
     lines = (a_line("a", 100, 1), a_line("b", 100, 1), a_line("c", 100, 1))
     quote = price(a_cart(*lines, coupon=a_coupon(CouponKind.AMOUNT, amount_fen=100)))
     assert [line.payable_fen for line in quote.lines] == [66, 67, 67]
+
+
+def test_the_odd_fen_falls_by_line_key_wherever_the_line_stands() -> None:
+    lines = (a_line("c", 100, 1), a_line("a", 100, 1), a_line("b", 100, 1))
+    quote = price(a_cart(*lines, coupon=a_coupon(CouponKind.AMOUNT, amount_fen=100)))
+    assert {line.line_key: line.payable_fen for line in quote.lines} == {"a": 66, "b": 67, "c": 67}

@@ -152,6 +152,13 @@ def test_the_fingerprint_notices_a_change(changed: PriceRequest) -> None:
     assert fingerprint(price(changed)) != fingerprint(price(CART))
 
 
+def test_the_fingerprint_notices_more_points_for_the_same_money() -> None:
+    dearer = replace(CART, points=some_points(200, points_per_yuan=200))
+    cheaper = replace(CART, points=some_points(100))
+    assert price(dearer).payable_fen == price(cheaper).payable_fen
+    assert fingerprint(price(dearer)) != fingerprint(price(cheaper))
+
+
 def test_the_fingerprint_ignores_a_new_name() -> None:
     assert CART.coupon is not None
     renamed = replace(CART, coupon=replace(CART.coupon, name="周年券"))

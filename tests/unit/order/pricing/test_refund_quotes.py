@@ -114,6 +114,12 @@ def test_a_smaller_refund_agreed_before_leaves_the_other_units_their_own_share()
     assert (refund.goods_fen, refund.points_returned) == (69, 30)
 
 
+def test_points_given_back_before_are_never_given_back_twice() -> None:
+    goodwill = {"a": Refunded(quantity=0, amount_fen=0, points=100)}
+    refund = quote_refund(a_quote(), {"a": 5}, refunded=goodwill, shipped=True)
+    assert (refund.goods_fen, refund.points_returned) == (346, 50)
+
+
 REFUSED: list[tuple[dict[str, Any], dict[str, Refunded]]] = [
     ({}, NOTHING),
     ({"c": 1}, NOTHING),

@@ -1,0 +1,1 @@
+"""The order service: carts, checkout, orders and after-sales."""
