@@ -1,11 +1,14 @@
-"""Settings from prefixed environment variables; an unknown prefixed name stops the start."""
+"""Settings from prefixed environment variables and secret files; an unknown prefixed name stops the start."""
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS_FOLDER = "JISHI_SECRETS_FOLDER"
+"""Names the folder with one file a secret, ``order_database_url`` for ``ORDER_DATABASE_URL`` (SEC15)."""
 
 
 class UnknownSetting(ValueError):
@@ -13,11 +16,7 @@ class UnknownSetting(ValueError):
 
 
 class ServiceSettings(BaseSettings):
-    """What every process of a service is told.
-
-    A subclass names its prefix with ``model_config = service_config("ORDER_")``. Secrets may be given as files:
-    ``ORDER_DATABASE_URL_FILE`` names a file whose text is the value of ``ORDER_DATABASE_URL`` (SEC15).
-    """
+    """What every process of a service is told; a subclass names its prefix: ``model_config = service_config("ORDER_")``."""
 
     model_config = SettingsConfigDict(frozen=True)
 
@@ -27,30 +26,50 @@ class ServiceSettings(BaseSettings):
     amqp_url: SecretStr = SecretStr("local://")
     host: str = "127.0.0.1"
     port: int = 0
-    worker_health_port: int = 0
+    worker_port: int = 0
     identity_key_file: Path
     identity_keyring_file: Path
     service_urls: dict[str, str] = {}
     log_level: str = "INFO"
     trace_sample_ratio: float = 0.01
     otlp_endpoint: str | None = None
+    drain_seconds: float = 0
 
     @classmethod
-    def from_environment(cls, environment: dict[str, str] | None = None) -> Self:
-        """Read the prefixed variables; raises UnknownSetting for a prefixed name that is no field."""
-        source = dict(os.environ if environment is None else environment)
-        prefix = str(cls.model_config["env_prefix"]).upper()
-        values: dict[str, Any] = {}
-        for name, text in source.items():
-            if not name.upper().startswith(prefix):
-                continue
-            field = name[len(prefix) :].lower()
-            if field.endswith("_file") and field not in cls.model_fields:
-                field, text = field.removesuffix("_file"), Path(text).read_text().strip()
-            if field not in cls.model_fields:
-                raise UnknownSetting(f"{name} is not a setting of {cls.__module__}; see its fields")
-            values[field] = text
-        return cls.model_validate_strings(values)
+    def from_environment(cls) -> Self:
+        """Read the prefixed variables and secret files; raises UnknownSetting for a prefixed name that is no field."""
+        prefix = str(cls.model_config.get("env_prefix", "")).lower()
+        for name in map(str.lower, os.environ):
+            if name.startswith(prefix) and name.removeprefix(prefix) not in cls.model_fields:
+                raise UnknownSetting(f"{name.upper()} is not a setting; see {cls.__module__}")
+        return cls(_secrets_dir=os.environ.get(SECRETS_FOLDER))
+
+
+class MiniProgramAccount(BaseSettings):
+    """The settings of a service that calls the mini-program API (wechat.md 1)."""
+
+    wechat_appid: str
+    wechat_app_secret: SecretStr
+    wechat_api_url: str = "https://api.weixin.qq.com"
+
+
+class PayAccount(BaseSettings):
+    """The settings of a service that calls WeChat Pay (wechat.md 5.1).
+
+    Either ``wechat_pay_public_keys`` (PEM by ``PUB_KEY_ID_…``), or ``wechat_pay_uses_certificates``, or both while moving
+    from the one to the other. ``public_url`` is where WeChat reaches the shop, for notices.
+    """
+
+    wechat_appid: str
+    wechat_pay_mchid: str
+    wechat_pay_serial_no: str
+    wechat_pay_private_key: SecretStr
+    wechat_pay_apiv3_key: SecretStr
+    wechat_pay_public_keys: dict[str, str] = {}
+    wechat_pay_uses_certificates: bool = False
+    wechat_pay_url: str = "https://api.mch.weixin.qq.com"
+    wechat_pay_fallback_url: str = "https://api2.mch.weixin.qq.com"
+    public_url: str
 
 
 def service_config(prefix: str) -> SettingsConfigDict:
