@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -23,6 +23,11 @@ from shared.resources import Resources
 from shared.settings import ServiceSettings
 from shared.telemetry import configure_telemetry
 from shared.worker import Worker
+
+try:
+    import uvloop
+except ImportError:  # Windows
+    uvloop = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,7 @@ def serve(
         async with open_resources(settings) as resources:
             await server(create_app(resources), settings.host, settings.port).serve()
 
-    uvloop_run(main)
+    run(main())
 
 
 def work(
@@ -75,7 +80,7 @@ def work(
                 await running
             await transport.close()
 
-    uvloop_run(main)
+    run(main())
 
 
 def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
@@ -97,14 +102,11 @@ def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
     )
 
 
-def uvloop_run(main: Callable[[], object]) -> None:
-    """Run a coroutine function on uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main())  # type: ignore[arg-type]
-    else:
-        uvloop.run(main())  # type: ignore[type-var]
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a process's main coroutine on uvloop, where there is one."""
+    loop_factory = uvloop.new_event_loop if uvloop is not None else None
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main)
 
 
 @asynccontextmanager
