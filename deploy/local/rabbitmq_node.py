@@ -36,6 +36,12 @@ class RabbitMQNode:
 
     def start(self, passwords: Mapping[str, str]) -> None:
         """Start the node with these users and wait until it speaks AMQP."""
+        if "'" in str(
+            self._folder.path
+        ):  # its disk monitor gives the name to a shell in quotes, and waits for ever
+            raise LocalServerError(
+                f"RabbitMQ cannot live in a folder with a quote in its name: {self._folder.path}. Choose another one."
+            )
         self.stop()
         wanted = self._folder.port or self._first_port
         wait_until(lambda: is_free(wanted), seconds=1.0)
