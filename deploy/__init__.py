@@ -1,1 +1,1 @@
-"""How the platform is put to work: on one machine here, in containers and on a cluster beside it."""
+"""How the shop is started: on one machine, in containers, in a cluster."""

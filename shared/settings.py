@@ -42,7 +42,7 @@ class ServiceSettings(BaseSettings):
         for name in map(str.lower, os.environ):
             if name.startswith(prefix) and name.removeprefix(prefix) not in cls.model_fields:
                 raise UnknownSetting(f"{name.upper()} is not a setting; see {cls.__module__}")
-        return cls(_secrets_dir=os.environ.get(SECRETS_FOLDER))  # type: ignore[call-arg]  # pydantic-settings' own
+        return cls(**{"_secrets_dir": os.environ.get(SECRETS_FOLDER)})
 
 
 class MiniProgramAccount(BaseSettings):
