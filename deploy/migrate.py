@@ -1,15 +1,14 @@
 """``python -m deploy.migrate [service …]``: bring databases up to date, each with its owner's rights (SEC15)."""
 
 import asyncio
-import os
 import sys
 
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from deploy.layout import PACKAGES
 from shared.migrations import migrate
-from shared.settings import SECRETS_FOLDER
+from shared.settings import PrefixedSettings
 
 
 async def migrate_all(names: list[str]) -> dict[str, list[str]]:
@@ -18,12 +17,12 @@ async def migrate_all(names: list[str]) -> dict[str, list[str]]:
 
 
 def _owner_url(name: str) -> str:
-    class Owner(BaseSettings):
+    class Owner(PrefixedSettings):
         model_config = SettingsConfigDict(env_prefix=f"{name}_", extra="ignore")
 
         migration_database_url: SecretStr
 
-    return Owner(**{"_secrets_dir": os.environ.get(SECRETS_FOLDER)}).migration_database_url.get_secret_value()
+    return Owner().migration_database_url.get_secret_value()
 
 
 def main() -> None:

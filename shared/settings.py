@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 SECRETS_FOLDER = "JISHI_SECRETS_FOLDER"
 """Names the folder with one file a secret, ``order_database_url`` for ``ORDER_DATABASE_URL`` (SEC15)."""
@@ -15,7 +20,32 @@ class UnknownSetting(ValueError):
     """An environment variable has a known prefix and an unknown rest: a misspelling, most likely."""
 
 
-class ServiceSettings(BaseSettings):
+class PrefixedSettings(BaseSettings):
+    """Settings that come from prefixed environment variables and from the secret files."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        folder = os.environ.get(SECRETS_FOLDER)
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the settings; raises UnknownSetting for a variable with the prefix that is no field."""
+        prefix = str(cls.model_config.get("env_prefix", "")).lower()
+        for name in map(str.lower, os.environ):
+            if name.startswith(prefix) and name.removeprefix(prefix) not in cls.model_fields:
+                raise UnknownSetting(f"{name.upper()} is not a setting; see {cls.__module__}")
+        return cls()
+
+
+class ServiceSettings(PrefixedSettings):
     """What every process of a service is told; a subclass names its prefix: ``model_config = service_config("ORDER_")``."""
 
     model_config = SettingsConfigDict(frozen=True)
@@ -34,15 +64,6 @@ class ServiceSettings(BaseSettings):
     trace_sample_ratio: float = 0.01
     otlp_endpoint: str | None = None
     drain_seconds: float = 0
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Read the prefixed variables and secret files; raises UnknownSetting for a prefixed name that is no field."""
-        prefix = str(cls.model_config.get("env_prefix", "")).lower()
-        for name in map(str.lower, os.environ):
-            if name.startswith(prefix) and name.removeprefix(prefix) not in cls.model_fields:
-                raise UnknownSetting(f"{name.upper()} is not a setting; see {cls.__module__}")
-        return cls(**{"_secrets_dir": os.environ.get(SECRETS_FOLDER)})
 
 
 class MiniProgramAccount(BaseSettings):
