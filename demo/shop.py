@@ -1,0 +1,313 @@
+"""What the demo's shop is made of. Plain values: money in fen, rates in basis points, weights in grams."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+_CONFIG = ConfigDict(extra="forbid")
+
+View = Literal["cover", "facts", "choices"]
+Status = Literal["draft", "on_sale", "off_sale"]
+
+PositiveFen = Annotated[int, Field(gt=0)]
+Text = Annotated[str, Field(min_length=1)]
+Tint = Annotated[str, Field(pattern=r"^#[0-9A-F]{6}$")]
+
+
+@dataclass(frozen=True)
+class Category:
+    """A node of the category tree, at most three deep (PD-02)."""
+
+    __pydantic_config__ = _CONFIG
+
+    key: Text
+    name: Text
+    shape: Text
+    tint: Tint
+    parent: str | None = None
+
+    @property
+    def icon(self) -> str:
+        return f"/media/demo/category-{self.key}.svg"
+
+
+@dataclass(frozen=True)
+class AfterSalePolicy:
+    """What the buyer may ask for, and for how many days after receipt (PD-12)."""
+
+    __pydantic_config__ = _CONFIG
+
+    key: Text
+    title: Text
+    text: Text
+    days: Annotated[int, Field(ge=1)]
+    returns_without_reason: bool
+
+
+@dataclass(frozen=True)
+class Sku:
+    """What is sold: one choice of each of its product's options, in their order (PD-01)."""
+
+    __pydantic_config__ = _CONFIG
+
+    code: Text
+    options: tuple[str, ...]
+    price_fen: PositiveFen
+    weight_grams: Annotated[int, Field(gt=0)]
+    stock: Annotated[int, Field(ge=0)]
+    market_price_fen: PositiveFen | None = None
+    sample: bool = False
+    """A small portion to try (PD-15)."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture of a product: where it lives, and the words for those who cannot see it (PD-03)."""
+
+    path: str
+    alt: str
+    view: View
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is browsed (an SPU), with its SKUs."""
+
+    __pydantic_config__ = _CONFIG
+
+    code: Annotated[str, Field(pattern=r"^[A-Z]+-\d{3}$")]
+    category: Text
+    status: Status
+    name: Annotated[str, Field(min_length=4, max_length=30)]
+    brand: Text
+    subtitle: Text
+    description: Annotated[str, Field(min_length=20)]
+    attributes: dict[str, str]
+    keywords: Annotated[tuple[str, ...], Field(min_length=2)]
+    after_sale: Text
+    skus: Annotated[tuple[Sku, ...], Field(min_length=1, max_length=6)]
+    views: Annotated[tuple[View, ...], Field(min_length=1, max_length=3)]
+    shape: Text
+    tint: Tint
+    options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ingredients: tuple[str, ...] = ()
+    """The label's list, for what goes on the skin (PD-10)."""
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Its pictures, the cover first; each alt text says what the drawing shows."""
+        alts: dict[View, str] = {
+            "cover": f"{self.name}，插画",
+            "facts": f"{self.name}："
+            + "，".join(f"{name} {value}" for name, value in self.attributes.items()),
+            "choices": f"{self.name}可选：" + "；".join(" ".join(sku.options) for sku in self.skus),
+        }
+        tails: dict[View, str] = {"cover": "", "facts": "-facts", "choices": "-choices"}
+        return tuple(
+            Image(path=f"/media/demo/{self.code}{tails[view]}.svg", alt=alts[view], view=view)
+            for view in self.views
+        )
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a tap leads; `key` names the category, the product or the searched words."""
+
+    __pydantic_config__ = _CONFIG
+
+    kind: Literal["category", "product", "search", "coupons", "membership"]
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Banner:
+    """A wide picture at the top of the home page."""
+
+    __pydantic_config__ = _CONFIG
+
+    key: Text
+    title: Text
+    subtitle: Text
+    shape: Text
+    tint: Tint
+    target: Target
+
+    @property
+    def image(self) -> str:
+        return f"/media/demo/banner-{self.key}.svg"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A small icon of the home page that leads somewhere (LG-06)."""
+
+    __pydantic_config__ = _CONFIG
+
+    title: Text
+    shape: Text
+    tint: Tint
+    target: Target
+
+
+@dataclass(frozen=True)
+class Featured:
+    """A category shown on the home page under a title of its own."""
+
+    __pydantic_config__ = _CONFIG
+
+    category: Text
+    title: Text
+
+
+@dataclass(frozen=True)
+class Home:
+    """The home page (PD-04) and the pinned hot words of search (SE-02)."""
+
+    __pydantic_config__ = _CONFIG
+
+    banners: tuple[Banner, ...]
+    entries: tuple[Entry, ...]
+    featured: tuple[Featured, ...]
+    hot_words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a promotion applies to; a category includes everything below it."""
+
+    __pydantic_config__ = _CONFIG
+
+    kind: Literal["shop", "category", "product"]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CouponTemplate:
+    """A coupon to be issued (MK-01, MK-02): a fixed sum off, a share off up to a cap, or off the freight."""
+
+    __pydantic_config__ = _CONFIG
+
+    key: Text
+    name: Text
+    kind: Literal["amount", "percent", "freight"]
+    threshold_fen: Annotated[int, Field(ge=0)]
+    scope: Scope
+    audience: Literal["everyone", "new_member", "birthday"]
+    total: Annotated[int, Field(gt=0)]
+    per_member: Annotated[int, Field(gt=0)]
+    valid_days: Annotated[int, Field(gt=0)]
+    reduction_fen: PositiveFen | None = None
+    discount_bp: Annotated[int, Field(gt=0, lt=10_000)] | None = None
+    """The share taken off: 1000 is 9折."""
+    cap_fen: PositiveFen | None = None
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A step of a full reduction, reached by a sum or by a number of pieces."""
+
+    __pydantic_config__ = _CONFIG
+
+    reduction_fen: PositiveFen
+    threshold_fen: PositiveFen | None = None
+    threshold_quantity: Annotated[int, Field(gt=0)] | None = None
+
+
+@dataclass(frozen=True)
+class FullReduction:
+    """满减 (MK-03): the highest tier reached applies."""
+
+    __pydantic_config__ = _CONFIG
+
+    key: Text
+    name: Text
+    scope: Scope
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Perk:
+    """Something a level gives (MB-02)."""
+
+    __pydantic_config__ = _CONFIG
+
+    kind: Literal["discount", "freight_coupon", "birthday_gift", "early_access"]
+    title: Text
+    coupon: str | None = None
+    times_a_month: Annotated[int, Field(gt=0)] | None = None
+    hours: Annotated[int, Field(gt=0)] | None = None
+
+
+@dataclass(frozen=True)
+class MemberLevel:
+    """A growth level (MB-01); one yuan paid is one of growth. `discount_bp` is the share taken off."""
+
+    __pydantic_config__ = _CONFIG
+
+    key: Text
+    name: Text
+    growth_threshold: Annotated[int, Field(ge=0)]
+    discount_bp: Annotated[int, Field(ge=0, lt=10_000)]
+    perks: tuple[Perk, ...]
+
+
+@dataclass(frozen=True)
+class PointRules:
+    """How points come and go (MB-03, MB-04); at most `max_deduction_bp` of an order is paid with them."""
+
+    __pydantic_config__ = _CONFIG
+
+    per_login_day: int
+    per_yuan_paid: int
+    per_review: int
+    per_yuan_off: int
+    max_deduction_bp: Annotated[int, Field(gt=0, le=10_000)]
+
+
+@dataclass(frozen=True)
+class FreightRule:
+    """A flat fee, and the sum of goods from which there is none."""
+
+    __pydantic_config__ = _CONFIG
+
+    fee_fen: PositiveFen
+    free_from_fen: PositiveFen
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The whole demo shop, checked when loaded."""
+
+    __pydantic_config__ = _CONFIG
+
+    name: Text
+    tagline: Text
+    market_price_note: Text
+    """What the struck-through price means, to be shown beside it: it is no former price."""
+    categories: tuple[Category, ...]
+    after_sale_policies: tuple[AfterSalePolicy, ...]
+    home: Home
+    coupons: tuple[CouponTemplate, ...]
+    full_reductions: tuple[FullReduction, ...]
+    member_levels: tuple[MemberLevel, ...]
+    points: PointRules
+    freight: FreightRule
+    products: tuple[Product, ...]
+
+    @cached_property
+    def leaves(self) -> tuple[Category, ...]:
+        """The categories that hold products."""
+        parents = {category.parent for category in self.categories}
+        return tuple(category for category in self.categories if category.key not in parents)
+
+    def category_path(self, key: str) -> tuple[Category, ...]:
+        """The categories from the root down to `key`; raises KeyError when one of them is missing."""
+        by_key = {category.key: category for category in self.categories}
+        path = [by_key[key]]
+        while (parent := path[0].parent) is not None:
+            if by_key[parent] in path:
+                raise KeyError(f"{key} is its own ancestor")
+            path.insert(0, by_key[parent])
+        return tuple(path)
