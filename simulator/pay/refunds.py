@@ -30,7 +30,7 @@ class RefundAmount(Body):
     refund: Fen
     total: Fen
     currency: Annotated[str, Field(pattern="^CNY$")]
-    from_: Annotated[list[From], Field(alias="from")] | None = None
+    from_: list[From] | None = Field(None, alias="from")
 
 
 class RefundedGoods(Body):

@@ -51,7 +51,6 @@ class Seals:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="seal")
         self._certificates = platform_certificates(merchant.folder)
         self._active: int = books.kept("active_certificate", 0)
-        self._foreign_key: RSAPrivateKey | None = None
         self.mode = Mode(books.kept("verification_mode", Mode.PUBLIC_KEY))
         self.public_key_percent: int = books.kept("public_key_percent", 100)
 
@@ -89,8 +88,7 @@ class Seals:
         timestamp = str(int(self._clock.wire()) - (DAY_SECONDS if seal is Seal.STALE else 0))
         nonce = secrets.token_hex(16)
         if seal is Seal.FOREIGN_KEY:
-            key = self._foreign_key or await asyncio.to_thread(new_key)
-            self._foreign_key = key
+            key = await asyncio.to_thread(new_key)
         message = response_message(timestamp, nonce, body)
         signature = await asyncio.get_running_loop().run_in_executor(self._threads, sign, key, message)
         if seal is Seal.BAD:
