@@ -3,7 +3,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.wechat.encryption import (
@@ -89,6 +89,7 @@ def test_gcm_with_another_nonce_or_associated_data_fails(nonce: str, aad: str) -
         gcm_decrypt(KEY, nonce, aad, ciphertext)
 
 
+@settings(max_examples=15)
 @given(text=st.text(max_size=50))
 def test_sensitive_fields_round_trip(text: str) -> None:
     ciphertext = oaep_encrypt(public_key(KEYS["merchant"]["public_key_pem"]), text)

@@ -1,5 +1,6 @@
 import base64
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,6 +145,7 @@ def test_a_true_signature_with_characters_outside_base64_is_refused() -> None:
     assert not verify(MERCHANT_PUBLIC_KEY, b"messagf", true)
 
 
+@hypothesis.settings(max_examples=15)
 @given(body=st.binary(), nonce=st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=32))
 def test_what_is_signed_is_verified_and_nothing_else(body: bytes, nonce: str) -> None:
     key = private_key(KEYS["platform_certificate"]["private_key_pem"])
