@@ -43,8 +43,9 @@ def configure(
     environment = {SECRETS_FOLDER: str(secret_files)}
     for name in names:
         prefix = name.upper()
-        _write(secret_files / f"{name}_database_url", databases[name].runtime)
-        _write(secret_files / f"{name}_migration_database_url", databases[name].owner)
+        if name in databases:
+            _write(secret_files / f"{name}_database_url", databases[name].runtime)
+            _write(secret_files / f"{name}_migration_database_url", databases[name].owner)
         _write(secret_files / f"{name}_amqp_url", amqp_urls.get(name, "local://"))
         environment |= {
             f"{prefix}_IDENTITY_KEY_FILE": str(folder / "keys" / f"{name}.pem"),

@@ -53,6 +53,17 @@ class ServerFolder:
         lock.flush()
         self._hold = lock
 
+    def holder(self) -> int | None:
+        """The process that holds the folder; None when nobody does."""
+        try:
+            with (self.path / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            return self.number("lock")
+        return None
+
     def release(self) -> None:
         """Let others hold the folder."""
         if self._hold is not None:
