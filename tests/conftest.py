@@ -1,8 +1,13 @@
 """What every test may ask for. The servers are real, and start when the first test asks."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 
 from tests.support import servers
+from tests.support.shop import Shop, open_shop
+from tests.support.wechat import WeChat, open_wechat
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,3 +30,17 @@ def postgres_server() -> servers.PostgresServer:
 def rabbitmq_url() -> str:
     """The run's RabbitMQ; a test fails, and says what to do, where none can be had."""
     return servers.rabbitmq_url()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def wechat(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WeChat]:
+    """WeChat, played by the simulator."""
+    async with open_wechat(tmp_path_factory.mktemp("wechat")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shop(wechat: WeChat) -> AsyncIterator[Shop]:
+    """The whole shop in this process, shared by the tests of a worker: make your own ids."""
+    async with open_shop(wechat) as opened:
+        yield opened

@@ -11,7 +11,7 @@ from types import ModuleType
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
-from deploy.layout import GATEWAY, PACKAGES, SERVICES
+from deploy.layout import GATEWAY, PACKAGES
 from shared.clock import Clock, SystemClock
 from shared.database import reading
 from shared.http.services import LocalExchange
@@ -35,9 +35,8 @@ class NotSettled(TimeoutError):
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A running platform; ``gateway`` is the door for clients, ``apps`` are the services behind it."""
+    """A running platform; ``apps`` are the gateway, the door for clients, and the services behind it."""
 
-    gateway: ASGIApp
     apps: Mapping[str, ASGIApp]
     resources: Mapping[str, Resources]
     workers: Mapping[str, Worker]
@@ -67,10 +66,10 @@ async def open_platform(
     *,
     clock: Clock | None = None,
     transport: Transport | None = None,
-    services: Iterable[str] = SERVICES,
+    names: Iterable[str] = tuple(PACKAGES),
     working: bool = True,
 ) -> AsyncIterator[Platform]:
-    """Open the services that this process's environment configures, and the gateway before them.
+    """Open the gateway and the services (or those named) that this process's environment configures.
 
     Without ``working`` the workers are made but do not run.
     """
@@ -81,7 +80,7 @@ async def open_platform(
     workers: dict[str, Worker] = {}
     async with AsyncExitStack() as stack:
         exchange = LocalExchange(apps)
-        for name in (*services, GATEWAY):
+        for name in names:
             settings = _module(name, "settings").Settings.from_environment()
             opened[name] = await stack.enter_async_context(
                 _module(name, "resources").open_resources(settings, clock=clock, exchange=exchange)
@@ -93,7 +92,7 @@ async def open_platform(
             await worker.bind()
         running = [asyncio.create_task(worker.run()) for worker in workers.values()] if working else []
         try:
-            yield Platform(apps[GATEWAY], apps, opened, workers, clock)
+            yield Platform(apps, opened, workers, clock)
         finally:
             for task in running:
                 task.cancel()

@@ -70,7 +70,8 @@ class PostgresServer:
         self.postgres.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
 
 
-def _run() -> Path:
+def run_folder() -> Path:
+    """The folder of this test run."""
     return Path(os.environ[RUN_VARIABLE])
 
 
@@ -85,7 +86,7 @@ def _rabbitmq(run: Path) -> LocalRabbitMQ:
 @contextmanager
 def _only_one_worker(server: str) -> Iterator[Path]:
     """Keep other workers out; the file that says whether one of them has started the server already."""
-    folder = ServerFolder(_run(), server="The test run")
+    folder = ServerFolder(run_folder(), server="The test run")
     folder.make()
     with folder.alone():
         yield folder.path / f"{server}-started"
@@ -93,7 +94,7 @@ def _only_one_worker(server: str) -> Iterator[Path]:
 
 def postgres_server() -> PostgresServer:
     """The run's PostgreSQL, started by the first worker that asks."""
-    postgres = _postgres(_run())
+    postgres = _postgres(run_folder())
     with _only_one_worker("postgres") as started:
         if not started.exists():
             postgres.start()
@@ -105,7 +106,7 @@ def rabbitmq_url() -> str:
     """The run's RabbitMQ, started by the first worker that asks; raises LocalServerError when none can be had."""
     if given := os.environ.get("JISHI_AMQP_URL"):
         return given
-    rabbitmq = _rabbitmq(_run())
+    rabbitmq = _rabbitmq(run_folder())
     with _only_one_worker("rabbitmq") as started:
         if not started.exists():
             rabbitmq.start([RABBITMQ_USER])
