@@ -1,4 +1,4 @@
-"""The network's edge for these tests: the vectors' keys, a clock, and a WeChat Pay that signs what it is told to."""
+"""The network's edge for these tests: the vectors' keys, a clock, and a WeChat Pay that signs what it says."""
 
 import base64
 import json
