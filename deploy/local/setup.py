@@ -17,8 +17,8 @@ PYTHON = os.path.join(VENV, "bin", "python")
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 LOCKS = {
-    "requirements.lock": "what the platform runs on (once, about 250 MB to fetch)",
-    "requirements-dev.lock": "what tests and checks use (once, about 60 MB to fetch)",
+    "requirements.lock": "what the platform runs on (once, about 190 MB to fetch)",
+    "requirements-dev.lock": "what tests and checks use (once, about 70 MB to fetch)",
 }
 # Every package comes ready-made but these, which are plain Python in a source archive.
 FROM_SOURCE = "jieba"
