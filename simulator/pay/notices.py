@@ -19,7 +19,8 @@ RETRY_PAUSES_SECONDS = (
     *(15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600),
     *(10_800, 10_800, 10_800, 21_600, 21_600),
 )
-TIMEOUT = aiohttp.ClientTimeout(total=5)
+# aiohttp rounds longer timeouts up to whole seconds unless told otherwise.
+TIMEOUT = aiohttp.ClientTimeout(total=5, ceil_threshold=60)
 ANSWER_KEPT_CHARACTERS = 500
 SUMMARIES = {
     "TRANSACTION.SUCCESS": "支付成功",

@@ -27,11 +27,18 @@ async def simulator(keys: Path, tmp_path: Path) -> AsyncIterator[Simulator]:
         yield running
 
 
-@pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    """A shop's notice endpoint, which accepts everything unless told otherwise."""
+@pytest.fixture(scope="session")
+async def shop_server() -> AsyncIterator[Shop]:
+    """The session's notice endpoint."""
     async with Shop() as running:
         yield running
+
+
+@pytest.fixture
+def shop(shop_server: Shop) -> Shop:
+    """A shop's notice endpoint, which accepts everything unless told otherwise."""
+    shop_server.forget()
+    return shop_server
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -51,8 +52,10 @@ class Served:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
-        await self._serving
+        await self._server.shutdown()
+        self._serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._serving
 
 
 class Simulator(Served):
@@ -114,6 +117,10 @@ class Shop(Served):
 
     def __post_init__(self) -> None:
         super().__init__()
+
+    def forget(self) -> None:
+        """Start over for the next test."""
+        self.received, self.answers, self.pause_seconds = [], [], 0.0
 
     @property
     def notify_url(self) -> str:
@@ -224,6 +231,10 @@ class Merchant:
         answer = await self.call("POST", "/v3/pay/transactions/jsapi", order)
         assert answer.status_code == 200, answer.text
         return order["out_trade_no"], answer.json()["prepay_id"]
+
+    async def simulator_bitten(self) -> bool:
+        """Whether the first fault rule has bitten."""
+        return await self.simulator.bitten() > 0
 
     def request_payment(self, prepay_id: str) -> Json:
         """The parameters for `wx.requestPayment`."""
