@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
+from demo.promotions import CouponTemplate, Scope
 from demo.shapes import SHAPES
-from demo.shop import Banner, CouponTemplate, Entry, Product, Scope, Shop, Target
+from demo.shop import Banner, Entry, Product, Shop, Target
 
 BANNED: Final = re.compile(
     "最|第一(?!层)|国家级|世界级|顶级|极品|极致|唯一|首选|冠军|王牌|绝对|永久|万能|史上|销量领先|全网|驰名|特供|100%有效|"

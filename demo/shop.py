@@ -4,23 +4,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-_CONFIG = ConfigDict(extra="forbid")
+from demo.fields import STRICT, PositiveFen, Text, Tint
+from demo.promotions import CouponTemplate, FreightRule, FullReduction, MemberLevel, PointRules
 
 View = Literal["cover", "facts", "choices"]
 Status = Literal["draft", "on_sale", "off_sale"]
-
-PositiveFen = Annotated[int, Field(gt=0)]
-Text = Annotated[str, Field(min_length=1)]
-Tint = Annotated[str, Field(pattern=r"^#[0-9A-F]{6}$")]
 
 
 @dataclass(frozen=True)
 class Category:
     """A node of the category tree, at most three deep (PD-02)."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     key: Text
     name: Text
@@ -37,7 +34,7 @@ class Category:
 class AfterSalePolicy:
     """What the buyer may ask for, and for how many days after receipt (PD-12)."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     key: Text
     title: Text
@@ -50,7 +47,7 @@ class AfterSalePolicy:
 class Sku:
     """What is sold: one choice of each of its product's options, in their order (PD-01)."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     code: Text
     options: tuple[str, ...]
@@ -75,7 +72,7 @@ class Image:
 class Product:
     """What is browsed (an SPU), with its SKUs."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     code: Annotated[str, Field(pattern=r"^[A-Z]+-\d{3}$")]
     category: Text
@@ -115,7 +112,7 @@ class Product:
 class Target:
     """Where a tap leads; `key` names the category, the product or the searched words."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     kind: Literal["category", "product", "search", "coupons", "membership"]
     key: str | None = None
@@ -125,7 +122,7 @@ class Target:
 class Banner:
     """A wide picture at the top of the home page."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     key: Text
     title: Text
@@ -143,7 +140,7 @@ class Banner:
 class Entry:
     """A small icon of the home page that leads somewhere (LG-06)."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     title: Text
     shape: Text
@@ -155,7 +152,7 @@ class Entry:
 class Featured:
     """A category shown on the home page under a title of its own."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     category: Text
     title: Text
@@ -165,7 +162,7 @@ class Featured:
 class Home:
     """The home page (PD-04) and the pinned hot words of search (SE-02)."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     banners: tuple[Banner, ...]
     entries: tuple[Entry, ...]
@@ -174,113 +171,10 @@ class Home:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What a promotion applies to; a category includes everything below it."""
-
-    __pydantic_config__ = _CONFIG
-
-    kind: Literal["shop", "category", "product"]
-    keys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class CouponTemplate:
-    """A coupon to be issued (MK-01, MK-02): a fixed sum off, a share off up to a cap, or off the freight."""
-
-    __pydantic_config__ = _CONFIG
-
-    key: Text
-    name: Text
-    kind: Literal["amount", "percent", "freight"]
-    threshold_fen: Annotated[int, Field(ge=0)]
-    scope: Scope
-    audience: Literal["everyone", "new_member", "birthday"]
-    total: Annotated[int, Field(gt=0)]
-    per_member: Annotated[int, Field(gt=0)]
-    valid_days: Annotated[int, Field(gt=0)]
-    reduction_fen: PositiveFen | None = None
-    discount_bp: Annotated[int, Field(gt=0, lt=10_000)] | None = None
-    """The share taken off: 1000 is 9折."""
-    cap_fen: PositiveFen | None = None
-
-
-@dataclass(frozen=True)
-class Tier:
-    """A step of a full reduction, reached by a sum or by a number of pieces."""
-
-    __pydantic_config__ = _CONFIG
-
-    reduction_fen: PositiveFen
-    threshold_fen: PositiveFen | None = None
-    threshold_quantity: Annotated[int, Field(gt=0)] | None = None
-
-
-@dataclass(frozen=True)
-class FullReduction:
-    """满减 (MK-03): the highest tier reached applies."""
-
-    __pydantic_config__ = _CONFIG
-
-    key: Text
-    name: Text
-    scope: Scope
-    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
-
-
-@dataclass(frozen=True)
-class Perk:
-    """Something a level gives (MB-02)."""
-
-    __pydantic_config__ = _CONFIG
-
-    kind: Literal["discount", "freight_coupon", "birthday_gift", "early_access"]
-    title: Text
-    coupon: str | None = None
-    times_a_month: Annotated[int, Field(gt=0)] | None = None
-    hours: Annotated[int, Field(gt=0)] | None = None
-
-
-@dataclass(frozen=True)
-class MemberLevel:
-    """A growth level (MB-01); one yuan paid is one of growth. `discount_bp` is the share taken off."""
-
-    __pydantic_config__ = _CONFIG
-
-    key: Text
-    name: Text
-    growth_threshold: Annotated[int, Field(ge=0)]
-    discount_bp: Annotated[int, Field(ge=0, lt=10_000)]
-    perks: tuple[Perk, ...]
-
-
-@dataclass(frozen=True)
-class PointRules:
-    """How points come and go (MB-03, MB-04); at most `max_deduction_bp` of an order is paid with them."""
-
-    __pydantic_config__ = _CONFIG
-
-    per_login_day: int
-    per_yuan_paid: int
-    per_review: int
-    per_yuan_off: int
-    max_deduction_bp: Annotated[int, Field(gt=0, le=10_000)]
-
-
-@dataclass(frozen=True)
-class FreightRule:
-    """A flat fee, and the sum of goods from which there is none."""
-
-    __pydantic_config__ = _CONFIG
-
-    fee_fen: PositiveFen
-    free_from_fen: PositiveFen
-
-
-@dataclass(frozen=True)
 class Shop:
     """The whole demo shop, checked when loaded."""
 
-    __pydantic_config__ = _CONFIG
+    __pydantic_config__ = STRICT
 
     name: Text
     tagline: Text
