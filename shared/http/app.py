@@ -28,7 +28,7 @@ def create_service_app(resources: Resources, *routers: APIRouter, title: str) ->
     )
     app.state.resources = resources
     install_problem_handlers(app)
-    app.include_router(_health(resources))
+    app.include_router(health_router(resources))
     for router in routers:
         app.include_router(router)
     app.add_middleware(IdentityMiddleware, identity=resources.identity)

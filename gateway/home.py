@@ -1,0 +1,62 @@
+"""The first screen in one call (NF-01): what several services show, asked at once; one that is away is left out."""
+
+import asyncio
+from typing import Any
+
+from fastapi import Request
+
+from gateway.resources import GatewayResources
+from shared.http.app import service_router
+from shared.http.bodies import View
+from shared.http.callers import AnyCaller
+from shared.http.identity import Kind, Principal
+from shared.http.problems import Problem
+from shared.http.services import BROWSE_SECONDS
+
+router = service_router(tags=["home"])
+
+
+class HomeView(View):
+    """The home page: the storefront, coupons to claim, who I am; ``unavailable`` names the parts that did not answer."""
+
+    storefront: dict[str, Any] | None
+    coupon_templates: list[dict[str, Any]]
+    promotions: list[dict[str, Any]]
+    me: dict[str, Any] | None
+    unavailable: list[str]
+
+
+@router.get("/home")
+async def home(request: Request, caller: AnyCaller) -> HomeView:
+    """Everything the first screen shows."""
+    resources: GatewayResources = request.app.state.resources
+    parts = {
+        "storefront": ("catalog", "/storefront"),
+        "coupon_templates": ("campaign", "/coupon-templates"),
+        "promotions": ("campaign", "/promotions"),
+    }
+    if caller.kind is Kind.MEMBER:
+        parts["me"] = ("member", "/me")
+    answers = await asyncio.gather(
+        *(_ask(resources, service, path, caller) for service, path in parts.values()), return_exceptions=True
+    )
+    found = dict(zip(parts, answers, strict=True))
+    for answer in answers:
+        if isinstance(answer, BaseException) and not isinstance(answer, Problem):
+            raise answer
+    return HomeView(
+        storefront=_or(found["storefront"], None),
+        coupon_templates=_or(found["coupon_templates"], {"items": []})["items"],
+        promotions=_or(found["promotions"], {"items": []})["items"],
+        me=_or(found.get("me"), None),
+        unavailable=sorted(part for part, answer in found.items() if isinstance(answer, Problem)),
+    )
+
+
+async def _ask(resources: GatewayResources, service: str, path: str, caller: Principal) -> Any:
+    answer = await resources.services.call(service, "GET", path, on_behalf_of=caller, seconds=BROWSE_SECONDS)
+    return answer.json()
+
+
+def _or(answer: Any, otherwise: Any) -> Any:
+    return otherwise if isinstance(answer, Problem) else answer

@@ -1,0 +1,1 @@
+"""Operators: accounts, roles, passwords (SEC14)."""

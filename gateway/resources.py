@@ -1,0 +1,54 @@
+"""What the gateway holds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gateway.operators.storage import make_owner
+from gateway.sessions.authentication import Authentication
+from gateway.settings import Settings
+from gateway.upstreams import LocalUpstreams, RemoteUpstreams, Upstreams
+from shared.clock import Clock
+from shared.http.services import Exchange, LocalExchange, new_session
+from shared.resources import Resources, open_resources as open_kernel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayResources(Resources):
+    """The kernel's resources, the sessions in use, and the way to the services."""
+
+    settings: Settings
+    authentication: Authentication
+    upstreams: Upstreams
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings, *, clock: Clock | None = None, exchange: Exchange | None = None
+) -> AsyncIterator[GatewayResources]:
+    """Open the gateway's database and its way to the services: direct when ``exchange`` is local."""
+    async with open_kernel("gateway", settings, clock=clock, exchange=exchange) as kernel:
+        if settings.owner_password is not None:
+            await make_owner(kernel, settings.owner_username, settings.owner_password.get_secret_value())
+        session = None if isinstance(exchange, LocalExchange) else new_session()
+        upstreams: Upstreams = (
+            LocalUpstreams(exchange.apps)
+            if isinstance(exchange, LocalExchange)
+            else RemoteUpstreams(settings.service_urls, session or new_session())
+        )
+        try:
+            yield GatewayResources(
+                name=kernel.name,
+                engine=kernel.engine,
+                clock=kernel.clock,
+                identity=kernel.identity,
+                services=kernel.services,
+                settings=settings,
+                authentication=Authentication(kernel, settings),
+                upstreams=upstreams,
+            )
+        finally:
+            if session is not None:
+                async with asyncio.timeout(5):
+                    await session.close()

@@ -1,0 +1,243 @@
+"""The routing table: every method and path that may come in, whose it is, and who may use it (SEC4).
+
+What is not listed here does not exist. A template's ``{name}`` is one path segment, a last ``{name:path}`` takes the rest.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.http.callers import ROLES
+
+KIB = 1024
+JSON_BYTES = 256 * KIB
+CALLBACK_BYTES = 64 * KIB
+UPLOAD_BYTES = 5 * KIB * KIB
+BROWSE_SECONDS = 2.0
+COMMAND_SECONDS = 10.0
+UPLOAD_SECONDS = 60.0
+
+
+class Access(StrEnum):
+    """Who may use a route: anybody, a logged-in member, an operator, or a provider calling back."""
+
+    PUBLIC = "public"
+    MEMBER = "member"
+    OPERATOR = "operator"
+    CALLBACK = "callback"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the table; ``upstream`` is the template at the service when it differs."""
+
+    method: str
+    template: str
+    service: str
+    access: Access
+    roles: frozenset[str] = frozenset()
+    upstream: str | None = None
+    max_body_bytes: int = JSON_BYTES
+    seconds: float = COMMAND_SECONDS
+
+
+def _public(service: str, *routes: str) -> list[Route]:
+    return [
+        Route(
+            method,
+            path,
+            service,
+            Access.PUBLIC,
+            seconds=BROWSE_SECONDS if method == "GET" else COMMAND_SECONDS,
+        )
+        for method, path in map(str.split, routes)
+    ]
+
+
+def _member(service: str, *routes: str) -> list[Route]:
+    return [Route(method, path, service, Access.MEMBER) for method, path in map(str.split, routes)]
+
+
+def _operator(service: str, roles: str, *routes: str) -> list[Route]:
+    """Operator routes; the owner may use all of them, and every role may read what is listed under ``*``."""
+    allowed = frozenset(ROLES) if roles == "*" else frozenset(roles.split()) | {"owner"}
+    return [Route(method, path, service, Access.OPERATOR, allowed) for method, path in map(str.split, routes)]
+
+
+def _callback(service: str, *routes: str) -> list[Route]:
+    return [
+        Route(method, path, service, Access.CALLBACK, max_body_bytes=CALLBACK_BYTES, seconds=5.0)
+        for method, path in map(str.split, routes)
+    ]
+
+
+ROUTES: tuple[Route, ...] = (
+    *_public("gateway", "POST /auth/wechat/login", "POST /auth/logout", "GET /home"),
+    *_public("gateway", "POST /operator/auth/login", "POST /operator/auth/logout"),
+    *_public(
+        "gateway",
+        "GET /docs",
+        "GET /docs/{path:path}",
+        "GET /openapi.json",
+        "GET /health/live",
+        "GET /health/ready",
+    ),
+    *_operator("gateway", "*", "GET /operator/me"),
+    *_operator("gateway", "owner", "POST /operator/operators", "PATCH /operator/operators/{operator_id}"),
+    *_operator("gateway", "owner auditor", "GET /operator/operators"),
+    # catalog
+    *_public("catalog", "GET /categories", "GET /products", "GET /products/{product_id}", "GET /storefront"),
+    *_public("catalog", "GET /search", "GET /search/suggestions", "GET /media/{path:path}"),
+    *_operator(
+        "catalog",
+        "*",
+        "GET /operator/products",
+        "GET /operator/products/{product_id}",
+        "GET /operator/skus/{sku_id}/stock-movements",
+        "GET /operator/categories",
+        "GET /operator/after-sale-policies",
+        "GET /operator/storefront",
+        "GET /operator/product-imports/{import_id}",
+        "GET /operator/product-imports/{import_id}/errors",
+    ),
+    *_operator(
+        "catalog",
+        "operations",
+        "POST /operator/products",
+        "PATCH /operator/products/{product_id}",
+        "POST /operator/products/{product_id}/publish",
+        "POST /operator/products/{product_id}/unpublish",
+        "PUT /operator/products/{product_id}/skus/{sku_code}",
+        "POST /operator/skus/{sku_id}/stock-adjustments",
+        "POST /operator/categories",
+        "PATCH /operator/categories/{category_id}",
+        "DELETE /operator/categories/{category_id}",
+        "POST /operator/after-sale-policies",
+        "PUT /operator/storefront",
+        "POST /operator/product-imports/{import_id}/resume",
+    ),
+    *(
+        Route(
+            method,
+            path,
+            "catalog",
+            Access.OPERATOR,
+            frozenset({"owner", "operations"}),
+            max_body_bytes=UPLOAD_BYTES,
+            seconds=UPLOAD_SECONDS,
+        )
+        for method, path in (("POST", "/operator/product-imports"), ("PUT", "/operator/media/{path:path}"))
+    ),
+    # member
+    *_public("member", "GET /privacy-agreement"),
+    *_member(
+        "member",
+        "GET /me",
+        "PATCH /me",
+        "POST /me/consents",
+        "DELETE /me/consents/{purpose}",
+        "POST /me/phone",
+        "GET /me/addresses",
+        "POST /me/addresses",
+        "PATCH /me/addresses/{address_id}",
+        "DELETE /me/addresses/{address_id}",
+        "POST /me/addresses/{address_id}/default",
+        "GET /me/points",
+        "GET /me/points/entries",
+        "GET /me/level",
+    ),
+    *_operator("member", "*", "GET /operator/member-levels", "GET /operator/point-rules"),
+    *_operator(
+        "member",
+        "operations service_desk finance auditor",
+        "GET /operator/members",
+        "GET /operator/members/{member_id}",
+    ),
+    *_operator(
+        "member",
+        "operations",
+        "PUT /operator/member-levels",
+        "PUT /operator/point-rules",
+        "POST /operator/members/{member_id}/points-adjustments",
+    ),
+    # campaign
+    *_public("campaign", "GET /coupon-templates", "GET /promotions"),
+    *_member("campaign", "POST /coupon-templates/{template_id}/claim", "GET /me/coupons"),
+    *_operator("campaign", "*", "GET /operator/coupon-templates", "GET /operator/full-reductions"),
+    *_operator(
+        "campaign",
+        "operations",
+        "POST /operator/coupon-templates",
+        "PATCH /operator/coupon-templates/{template_id}",
+        "POST /operator/coupon-templates/{template_id}/start",
+        "POST /operator/coupon-templates/{template_id}/stop",
+        "POST /operator/full-reductions",
+        "PATCH /operator/full-reductions/{full_reduction_id}",
+        "POST /operator/full-reductions/{full_reduction_id}/start",
+        "POST /operator/full-reductions/{full_reduction_id}/stop",
+    ),
+    # order
+    *_member(
+        "order",
+        "GET /cart",
+        "PUT /cart/lines/{sku_id}",
+        "DELETE /cart/lines/{sku_id}",
+        "POST /checkout/preview",
+        "POST /orders",
+        "GET /orders",
+        "GET /orders/{order_id}",
+        "POST /orders/{order_id}/pay",
+        "POST /orders/{order_id}/cancel",
+        "POST /orders/{order_id}/confirm-receipt",
+        "GET /orders/{order_id}/tracking",
+        "GET /orders/{order_id}/refunds",
+    ),
+    *_operator("order", "*", "GET /operator/freight-rule"),
+    *_operator(
+        "order",
+        "operations service_desk finance auditor",
+        "GET /operator/orders",
+        "GET /operator/orders/{order_id}",
+        "GET /operator/refunds",
+    ),
+    *_operator(
+        "order", "operations", "POST /operator/orders/{order_id}/shipments", "PUT /operator/freight-rule"
+    ),
+    *_operator(
+        "order",
+        "operations finance",
+        "POST /operator/orders/{order_id}/refunds",
+        "POST /operator/refunds/{refund_id}/retry",
+    ),
+    *_callback("order", "POST /callbacks/logistics"),
+    # payment
+    *_operator(
+        "payment",
+        "finance auditor",
+        "GET /operator/payments",
+        "GET /operator/payments/{order_id}",
+        "GET /operator/refund-attempts",
+    ),
+    *_operator("payment", "finance", "POST /operator/refund-attempts/{refund_id}/retry"),
+    *_callback("payment", "POST /callbacks/wechat-pay/payments", "POST /callbacks/wechat-pay/refunds"),
+    # analytics
+    *_public("analytics", "POST /behaviour-events"),
+    *_operator(
+        "analytics",
+        "operations finance auditor",
+        "GET /operator/metrics/daily",
+        "GET /operator/metrics/summary",
+        "GET /operator/funnels/default",
+    ),
+    # every service's audit log
+    *(
+        Route(
+            "GET",
+            f"/operator/audit-log/{service}",
+            service,
+            Access.OPERATOR,
+            frozenset({"owner", "auditor"}),
+            upstream="/operator/audit-log",
+        )
+        for service in ("catalog", "order", "payment", "member", "campaign", "analytics")
+    ),
+)

@@ -1,0 +1,1 @@
+"""Logins: opaque tokens of which only the digest is stored (SEC2)."""

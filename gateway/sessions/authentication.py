@@ -1,0 +1,58 @@
+"""From an Authorization header to a caller, remembered for at most five seconds (SEC2)."""
+
+import time
+from datetime import timedelta
+
+from gateway.sessions.storage import Sessions, digest
+from gateway.settings import Settings
+from shared.database import begin, reading
+from shared.http.identity import ANONYMOUS, Principal
+from shared.http.problems import Unauthenticated
+from shared.resources import Resources
+
+REMEMBER_SECONDS = 5.0
+TOUCH_AFTER = timedelta(minutes=10)
+_CACHE_SIZE = 50_000
+
+
+class Authentication:
+    """Knows the sessions that were used a moment ago."""
+
+    def __init__(self, resources: Resources, settings: Settings) -> None:
+        self._resources = resources
+        self._settings = settings
+        self._known: dict[bytes, tuple[Principal, float]] = {}
+
+    async def caller(self, authorization: bytes | None) -> Principal:
+        """Who sends this header; nobody without one. Raises Unauthenticated for a token that is not (any more) good."""
+        if authorization is None:
+            return ANONYMOUS
+        scheme, _, token = authorization.decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("Send `Authorization: Bearer <token>`.")
+        key = digest(token)
+        now = time.monotonic()
+        known = self._known.get(key)
+        if known is not None and known[1] > now:
+            return known[0]
+        principal = await self._look_up(key)
+        if len(self._known) >= _CACHE_SIZE:
+            self._known.clear()
+        self._known[key] = (principal, now + REMEMBER_SECONDS)
+        return principal
+
+    def forget(self, token_digest: bytes) -> None:
+        """A session ended here: do not remember it."""
+        self._known.pop(token_digest, None)
+
+    async def _look_up(self, key: bytes) -> Principal:
+        at = self._resources.clock.now()
+        async with reading(self._resources.engine) as connection:
+            session = await Sessions(connection).find(key, at=at, idle=self._settings.session_idle)
+        if session is None:
+            self._known.pop(key, None)
+            raise Unauthenticated("This login has ended: please log in again.")
+        if at - session.last_seen_at > TOUCH_AFTER:
+            async with begin(self._resources.engine) as work:
+                await Sessions(work.connection).touch(key, at=at)
+        return session.principal
