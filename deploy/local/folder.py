@@ -18,7 +18,7 @@ class ServerFolder:
     """What a server keeps between starts, readable by its owner only (SEC15)."""
 
     def __init__(self, path: Path, *, server: str) -> None:
-        self.path = path.absolute()
+        self.path = path.resolve()
         self._server = server
         self._hold: IO[str] | None = None
 

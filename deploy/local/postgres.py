@@ -1,10 +1,8 @@
 """A private PostgreSQL server for one machine, from a folder of binaries and a folder of data."""
 
 import os
-import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +10,12 @@ from typing import Self
 
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.postgres_binaries import Binaries, find_binaries
+from deploy.local.postgres_data import as_nobody, check_data, make_data
 from deploy.local.postgres_roles import DatabaseUrls, owner_of, provision
 from deploy.local.processes import command_of, end_process, free_port, is_free, wait_until
 
 SUPERUSER = "postgres"
 DEFAULT_PORT = 8432
-NOBODY = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 RECOVERY_SECONDS = 600.0  # a crash recovery reads all the journal since the last checkpoint
 LEFTOVERS_SECONDS = 3.0  # backends of a killed server hold its port and memory for some 100 ms
 
@@ -78,16 +76,18 @@ class LocalPostgres:
         if self.running:
             return
         binaries = self._binaries
+        self._process = None
         self._folder.hold()
         try:
             if self._data.exists():
-                self._check_data(binaries)
+                check_data(self._data, binaries, passwords=self._folder.path / "passwords.json")
             else:
+                self._say(f"Making a PostgreSQL {binaries.major} database in {self._data}")
                 self._make_data(binaries)
             self._clear_the_way()
             self._launch(binaries)
         except BaseException:
-            self._folder.release()
+            self.stop()
             raise
 
     def stop(self) -> None:
@@ -143,44 +143,11 @@ class LocalPostgres:
         return find_binaries()
 
     def _make_data(self, binaries: Binaries) -> None:
-        """A new cluster, made beside its place and renamed: never a half-made one."""
-        self._say(f"Making a PostgreSQL {binaries.major} database in {self._data}")
-        new = self._data.with_name("data.new")
-        shutil.rmtree(new, ignore_errors=True)
         password_file = self._folder.write("initdb-password", self._folder.passwords([SUPERUSER])[SUPERUSER])
         try:
-            made = subprocess.run(
-                [
-                    *_as_nobody(),
-                    *(binaries / "initdb", "-D", new, "-U", SUPERUSER, "-E", "UTF8"),
-                    *("--auth=scram-sha-256", f"--pwfile={password_file}", "--no-instructions"),
-                    *_locale(binaries),
-                    *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
-                ],
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
+            make_data(self._data, binaries, superuser=SUPERUSER, password_file=password_file)
         finally:
             password_file.unlink()
-        if made.returncode:
-            raise LocalServerError(f"PostgreSQL could not make {new}: {made.stderr.strip()}")
-        new.rename(self._data)
-
-    def _check_data(self, binaries: Binaries) -> None:
-        parts = [self._data / name for name in ("PG_VERSION", "global/pg_control", "pg_wal", "base")]
-        if missing := [part for part in (*parts, self._folder.path / "passwords.json") if not part.exists()]:
-            raise LocalServerError(
-                f"The PostgreSQL data in {self._folder.path} is broken: {missing[0].name} is missing. "
-                "Put a backup in its place, or start over with `make reset` (which deletes all its data)."
-            )
-        version = parts[0].read_text().strip()
-        if version != str(binaries.major):
-            raise LocalServerError(
-                f"The data in {self._data} was made by PostgreSQL {version}, but the programs found are version "
-                f"{binaries.major} ({binaries.folder}). Set JISHI_POSTGRES_BIN to the programs of version {version}, "
-                "or start over with `make reset` (which deletes all its data)."
-            )
 
     def _clear_the_way(self) -> None:
         """End a server whose supervisor was killed; forget a pid file whose number now is somebody else's."""
@@ -213,7 +180,7 @@ class LocalPostgres:
         settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_as_nobody(), binaries / "postgres", "-D", self._data, "-c", f"port={port}", *settings],
+                [*as_nobody(), binaries / "postgres", "-D", self._data, "-c", f"port={port}", *settings],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -245,32 +212,10 @@ class LocalPostgres:
         return str(self._data) in command_of(pid)
 
     def _stop_server(self) -> None:
-        pid = self._folder.number("data/postmaster.pid")
+        ours = self._process.pid if self._process is not None else None
+        pid = ours or self._folder.number("data/postmaster.pid")
         if pid is not None:
             end_process(pid, mark=str(self._data), by=signal.SIGINT)
 
     def _last_words(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-10:])
-
-
-def _as_nobody() -> tuple[str, ...]:
-    """PostgreSQL refuses root: a user namespace of one makes it nobody, and changes no permission (limits A4)."""
-    if os.geteuid() != 0:
-        return ()
-    if (
-        shutil.which("unshare")
-        and subprocess.run([*NOBODY, "true"], capture_output=True, timeout=10).returncode == 0
-    ):
-        return NOBODY
-    raise LocalServerError(
-        "PostgreSQL refuses to run as root, and this machine allows no user namespaces. Start as an ordinary user."
-    )
-
-
-def _locale(binaries: Binaries) -> list[str]:
-    """UTF-8 sorted by code point on every system; trigrams and text search know Chinese by the character type."""
-    character_type = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
-    options = ["--locale=C", f"--lc-ctype={character_type}"]
-    if binaries.major >= 17:
-        options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    return options

@@ -50,6 +50,9 @@ class LocalRabbitMQ:
             self._server = self._choose()
             self._server.start(passwords)
         except BaseException:
+            if self._server is not None:
+                self._server.stop()
+                self._server = None
             self._folder.release()
             raise
         return self.urls(names)
