@@ -96,8 +96,9 @@ def incoming(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 def outgoing(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The headers of a service's answer that go back to the client."""
+    lowered = ((name.lower(), value) for name, value in headers)
     return [
         (name, value)
-        for name, value in headers
-        if (name := name.lower()) not in _DROPPED_OUT and not name.startswith(_DROPPED_PREFIXES)
+        for name, value in lowered
+        if name not in _DROPPED_OUT and not name.startswith(_DROPPED_PREFIXES)
     ]

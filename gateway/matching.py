@@ -34,7 +34,7 @@ class Matcher:
         self._templates: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
         for route in routes:
             if "{" in route.template:
-                pattern, by_method = self._templates.setdefault(
+                _, by_method = self._templates.setdefault(
                     route.template, (re.compile(_expression(route.template)), {})
                 )
             else:

@@ -40,7 +40,8 @@ def service_router(prefix: str = "", tags: Sequence[str] = ()) -> APIRouter:
     return APIRouter(prefix=prefix, tags=list(tags), route_class=StrictRoute)
 
 
-def _health(resources: Resources) -> APIRouter:
+def health_router(resources: Resources) -> APIRouter:
+    """Liveness and readiness, reachable without an identity."""
     router = APIRouter(prefix="/health", include_in_schema=False)
 
     @router.get("/live")
