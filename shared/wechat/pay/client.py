@@ -8,30 +8,22 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
-import orjson
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from shared.wechat.pay import bills
-from shared.wechat.pay.calls import SignedCalls, Signer
-from shared.wechat.pay.certificates import open_certificates
+from shared.wechat.pay.calls import Signer
 from shared.wechat.pay.errors import (
     MalformedAnswer,
     NoticeRefused,
-    OutcomeUnknown,
     Unverified,
     WeChatPayRefused,
-    raise_for_failure,
 )
 from shared.wechat.pay.notices import open_notice
 from shared.wechat.pay.settings import PaySettings
 from shared.wechat.pay.values import Notice, Refund, RequestPayment, Transaction
-from shared.wechat.pay.verifier import Verifier
+from shared.wechat.pay.verified_calls import VerifiedCalls
 from shared.wechat.signatures import pay_message
 
 _CHINA = timezone(timedelta(hours=8))
-_UNKNOWN_CODES = ("ORDER_NOT_EXIST", "RESOURCE_NOT_EXISTS")
-
 Answered = TypeVar("Answered", Transaction, Refund)
 
 
@@ -48,9 +40,7 @@ class WeChatPay:
         self._settings = settings
         self._clock = clock
         self._signer = Signer(settings)
-        self._calls = SignedCalls(settings, self._signer, http, clock=clock)
-        public_keys = {key_id: _public_key(pem) for key_id, pem in settings.public_keys.items()}
-        self._verifier = Verifier(public_keys, clock=clock, refresh=self.refresh_certificates)
+        self._calls = VerifiedCalls(settings, self._signer, http, clock=clock)
 
     async def prepay(
         self,
@@ -83,7 +73,7 @@ class WeChatPay:
             order["attach"] = attach
         if payer_client_ip is not None:
             order["scene_info"] = {"payer_client_ip": payer_client_ip}
-        prepay_id = (await self._call("POST", "/v3/pay/transactions/jsapi", order)).get("prepay_id")
+        prepay_id = (await self._calls.call("POST", "/v3/pay/transactions/jsapi", order)).get("prepay_id")
         if not isinstance(prepay_id, str) or not prepay_id:
             raise MalformedAnswer("an order without prepay_id")
         return prepay_id
@@ -98,13 +88,13 @@ class WeChatPay:
     async def transaction(self, out_trade_no: str) -> Transaction | None:
         """The order, or None when the platform does not know it (yet) (wechat.md 5.8)."""
         path = f"/v3/pay/transactions/out-trade-no/{_segment(out_trade_no)}?mchid={self._settings.mchid}"
-        said = await self._query(path)
+        said = await self._calls.query(path)
         return None if said is None else _about(Transaction.of(said), out_trade_no=out_trade_no)
 
     async def close(self, out_trade_no: str) -> None:
         """Make a payment impossible (wechat.md 5.8); repeatable. Raises `OrderAlreadyPaid`."""
         path = f"/v3/pay/transactions/out-trade-no/{_segment(out_trade_no)}/close"
-        await self._call("POST", path, {"mchid": self._settings.mchid})
+        await self._calls.call("POST", path, {"mchid": self._settings.mchid})
 
     async def refund(
         self,
@@ -128,12 +118,12 @@ class WeChatPay:
             "notify_url": notify_url,
             "amount": {"refund": refund_fen, "total": total_fen, "currency": "CNY"},
         }
-        said = await self._call("POST", "/v3/refund/domestic/refunds", application)
+        said = await self._calls.call("POST", "/v3/refund/domestic/refunds", application)
         return _about(Refund.of(said), out_refund_no=out_refund_no)
 
     async def refund_by_number(self, out_refund_no: str) -> Refund | None:
         """The refund, or None when the platform has not accepted it (yet) (wechat.md 5.10)."""
-        said = await self._query(f"/v3/refund/domestic/refunds/{_segment(out_refund_no)}")
+        said = await self._calls.query(f"/v3/refund/domestic/refunds/{_segment(out_refund_no)}")
         return None if said is None else _about(Refund.of(said), out_refund_no=out_refund_no)
 
     async def trade_bill(self, day: date) -> tuple[bills.TradeRow, ...]:
@@ -152,7 +142,7 @@ class WeChatPay:
     async def open_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Verify and decrypt what was posted to a notify URL (wechat.md 5.9); raises `NoticeRefused`."""
         try:
-            await self._verifier.check(headers, body)
+            await self._calls.verifier.check(headers, body)
         except Unverified as error:
             raise NoticeRefused(error.reason) from error
         return open_notice(self._settings.apiv3_key, body)
@@ -163,28 +153,11 @@ class WeChatPay:
         Does nothing for a merchant that only uses public keys. Between these times an unknown serial
         brings the list too, at most once a minute, so that the first use needs no preparation.
         """
-        if not self._settings.uses_certificates:
-            return
-        answer = await self._calls.send("GET", "/v3/certificates")
-        raise_for_failure(answer)
-        # The first list is signed by one of the certificates in it: decrypt first, verify afterwards.
-        certificates = open_certificates(self._settings.apiv3_key, answer.body)
-        try:
-            self._verifier.introduce(certificates, answer.headers, answer.body)
-        except Unverified as error:
-            raise OutcomeUnknown(f"unverifiable certificate list: {error.reason}") from error
-
-    async def _query(self, path: str) -> dict[str, Any] | None:
-        try:
-            return await self._call("GET", path)
-        except WeChatPayRefused as refusal:
-            if refusal.status == 404 and refusal.code in _UNKNOWN_CODES:
-                return None
-            raise
+        await self._calls.refresh_certificates()
 
     async def _bill(self, path: str, **parameters: str) -> str | None:
         try:
-            said = await self._call("GET", f"{path}?{urlencode({**parameters, 'tar_type': 'GZIP'})}")
+            said = await self._calls.call("GET", f"{path}?{urlencode({**parameters, 'tar_type': 'GZIP'})}")
         except WeChatPayRefused as refusal:
             if refusal.code == "NO_STATEMENT_EXIST":
                 return None
@@ -192,34 +165,8 @@ class WeChatPay:
         url, sha1 = said.get("download_url"), said.get("hash_value")
         if not isinstance(url, str) or not isinstance(sha1, str) or said.get("hash_type") != "SHA1":
             raise MalformedAnswer("bill: no download URL with a SHA-1")
-        # The signed Authorization goes to the configured hosts only, whatever host the URL names.
-        file = await self._calls.send(
-            "GET", httpx.URL(url).raw_path.decode("ascii"), limit_bytes=bills.FILE_LIMIT_BYTES
-        )
-        raise_for_failure(file)
-        return await asyncio.to_thread(bills.unpack, file.body, sha1=sha1)
-
-    async def _call(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        body = b"" if content is None else orjson.dumps(content)
-        answer = await self._calls.send(method, path, body)
-        raise_for_failure(answer)
-        try:
-            await self._verifier.check(answer.headers, answer.body)
-            said = orjson.loads(answer.body or b"{}")
-        except Unverified as error:
-            raise OutcomeUnknown(f"unverifiable answer: {error.reason}") from error
-        except ValueError as error:
-            raise MalformedAnswer("not JSON") from error
-        if not isinstance(said, dict):
-            raise MalformedAnswer("not a JSON object")
-        return said
-
-
-def _public_key(pem: str) -> RSAPublicKey:
-    key = load_pem_public_key(pem.encode())
-    if not isinstance(key, RSAPublicKey):
-        raise ValueError("the WeChat Pay public key is an RSA key")
-    return key
+        file = await self._calls.download(url, limit_bytes=bills.FILE_LIMIT_BYTES)
+        return await asyncio.to_thread(bills.unpack, file, sha1=sha1)
 
 
 def _segment(number: str) -> str:

@@ -1,4 +1,4 @@
-"""The network's edge for these tests: the vectors' keys, a clock, and a WeChat Pay that signs what it says."""
+"""The network's edge for these tests: the vectors' keys, a clock, and a WeChat Pay that signs as told."""
 
 import base64
 import json

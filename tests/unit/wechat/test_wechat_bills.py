@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.wechat.pay import BillNotReady, OutcomeUnknown, TradeRow
 from shared.wechat.pay.bills import fund_flow_rows, trade_rows, unpack

@@ -3,8 +3,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from shared.wechat.encryption import (
     DecryptionFailed,
@@ -141,6 +140,14 @@ def test_every_fault_of_open_data_is_the_same_error(changed: dict[str, str]) -> 
 
     with pytest.raises(DecryptionFailed, match="made with this key, or not for this app"):
         decrypt_open_data(**{**arguments, **changed})
+
+
+def test_a_session_key_of_another_length_fails_even_where_the_cipher_would_take_it() -> None:
+    key = base64.b64encode(b"0123456789abcdef01234567").decode()
+    encrypted = encrypt_open_data(key, IV, json.dumps({"watermark": {"appid": APP}}).encode())
+
+    with pytest.raises(DecryptionFailed):
+        decrypt_open_data(key, IV, encrypted, APP)
 
 
 @given(message=st.binary(), random16=st.binary(min_size=16, max_size=16))

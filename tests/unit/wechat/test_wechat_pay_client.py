@@ -167,6 +167,13 @@ async def test_an_order_or_refund_the_platform_does_not_know_is_none(code: str) 
     assert await pay.refund_by_number("RF1") is None
 
 
+async def test_a_404_about_the_merchant_says_nothing_about_the_order() -> None:
+    pay, _ = a_shop(answering(refusal(404, "MCH_NOT_EXISTS")))
+
+    with pytest.raises(WeChatPayRefused, match="MCH_NOT_EXISTS"):
+        await pay.transaction("SH1")
+
+
 async def test_a_404_that_is_not_the_platforms_says_nothing_about_the_order() -> None:
     pay, _ = a_shop(answering(httpx.Response(404, text="<html>no such page</html>")))
 

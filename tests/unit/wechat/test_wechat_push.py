@@ -2,8 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.wechat.encryption import encrypt_push
 from shared.wechat.push import MessagePush, PushRefused

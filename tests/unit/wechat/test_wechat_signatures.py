@@ -2,8 +2,7 @@ import base64
 
 import hypothesis
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.wechat.pay import PaySettings
 from shared.wechat.pay.calls import Signer

@@ -5,8 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.wechat.pay import Fault, NoticeRefused, OutcomeUnknown, PaySettings, WeChatPayRefused
 from shared.wechat.pay.errors import Unverified
