@@ -71,7 +71,7 @@ class VerifiedCalls:
     async def download(self, url: str, *, limit_bytes: int) -> bytes:
         """A file, which carries no signature (wechat.md 5.11).
 
-        Only the configured hosts are asked, whatever host the URL names: the signed request goes nowhere else.
+        Only the configured hosts are asked, whatever the URL says: a signed request goes nowhere else.
         """
         path = httpx.URL(url).raw_path.decode("ascii")
         file = await self._calls.send("GET", path, limit_bytes=limit_bytes)
