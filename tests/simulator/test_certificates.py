@@ -27,7 +27,9 @@ async def test_certificates_come_encrypted_and_sign_the_answer_that_brings_them(
     signer = listed[answer.headers["Wechatpay-Serial"]]
     stamp, nonce = answer.headers["Wechatpay-Timestamp"], answer.headers["Wechatpay-Nonce"]
     assert rsa_verify(stamp, nonce, answer.text, answer.headers["Wechatpay-Signature"], signer.public_key())
-    assert all(len(serial) == 40 and f"{found.serial_number:040X}" == serial for serial, found in listed.items())
+    assert all(
+        len(serial) == 40 and f"{found.serial_number:040X}" == serial for serial, found in listed.items()
+    )
 
 
 async def test_rotation_signs_with_the_listed_successor(merchant: Merchant) -> None:
@@ -56,7 +58,9 @@ async def test_in_grey_mode_both_kinds_of_serial_appear(merchant: Merchant) -> N
 
 
 @pytest.mark.parametrize(("percent", "by_public_key"), [(0, False), (100, True)])
-async def test_the_percentage_is_the_public_keys_share(merchant: Merchant, percent: int, by_public_key: bool) -> None:
+async def test_the_percentage_is_the_public_keys_share(
+    merchant: Merchant, percent: int, by_public_key: bool
+) -> None:
     await mode(merchant.simulator, "grey", percent)
     await merchant.paid()
     serial = merchant.shop.received[0].headers["wechatpay-serial"]

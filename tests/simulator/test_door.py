@@ -19,7 +19,9 @@ async def test_unknown_paths_and_wrong_methods_answer_empty(merchant: Merchant) 
 
 async def test_accept_and_user_agent_come_before_the_signature(merchant: Merchant) -> None:
     for missing in ("Accept", "User-Agent"):
-        answer = await merchant.call("POST", JSAPI, merchant.order(), headers={missing: "", "Authorization": ""})
+        answer = await merchant.call(
+            "POST", JSAPI, merchant.order(), headers={missing: "", "Authorization": ""}
+        )
         assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
         assert answer.json()["message"] == "Http头缺少Accept或User-Agent"
 
@@ -46,7 +48,9 @@ async def test_every_way_to_be_unsigned_has_its_message(merchant: Merchant) -> N
 async def test_the_clock_is_checked_before_the_signature(merchant: Merchant) -> None:
     url = f"/v3/pay/transactions/out-trade-no/SH000001?mchid={merchant.mchid}"
     for age, expected in ((-290, 404), (290, 404), (-310, 401), (310, 401)):
-        answer = await merchant.call("GET", url, headers={"Authorization": authorization(merchant, url, age=age)})
+        answer = await merchant.call(
+            "GET", url, headers={"Authorization": authorization(merchant, url, age=age)}
+        )
         assert answer.status_code == expected
     message = "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟"
     stale = authorization(merchant, url, age=310).replace('signature="', 'signature="A')

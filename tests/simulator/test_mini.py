@@ -189,7 +189,12 @@ async def new_code(merchant: Merchant, kind: str) -> str:
 
 
 async def login(merchant: Merchant, **changes: str) -> Json:
-    query = {"appid": merchant.appid, "secret": merchant.secret, "grant_type": "authorization_code", **changes}
+    query = {
+        "appid": merchant.appid,
+        "secret": merchant.secret,
+        "grant_type": "authorization_code",
+        **changes,
+    }
     answer = await merchant.client.get("/sns/jscode2session", params=query)
     assert answer.status_code == 200
     return answer.json()  # type: ignore[no-any-return]

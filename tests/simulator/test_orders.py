@@ -165,7 +165,9 @@ async def test_after_time_expire_only_an_open_cashier_can_still_pay(merchant: Me
     in_ten_seconds = (datetime.now(UTC) + timedelta(seconds=10)).isoformat(timespec="seconds")
     number, prepay_id = await merchant.prepay(time_expire=in_ten_seconds)
     await merchant.simulator.advance(50)
-    assert not (await merchant.simulator.control("GET", f"/payments/{number}"))["expired"], "raised to a minute"
+    assert not (await merchant.simulator.control("GET", f"/payments/{number}"))["expired"], (
+        "raised to a minute"
+    )
     await merchant.simulator.advance(15)
     asked = {"request_payment": merchant.request_payment(prepay_id)}
     refused = await merchant.simulator.refused("POST", f"/payments/{number}/pay", asked)
@@ -177,7 +179,9 @@ async def test_after_time_expire_only_an_open_cashier_can_still_pay(merchant: Me
 
 async def test_an_unpaid_order_closes_after_seven_days(merchant: Merchant) -> None:
     number, _ = await merchant.prepay()
-    await merchant.simulator.control("PUT", "/clock", {"advance_seconds": 7 * 86_400 - 60, "signatures": "system"})
+    await merchant.simulator.control(
+        "PUT", "/clock", {"advance_seconds": 7 * 86_400 - 60, "signatures": "system"}
+    )
     assert (await merchant.query(number)).json()["trade_state"] == "NOTPAY"
     await merchant.simulator.advance(61)
     assert (await merchant.query(number)).json()["trade_state"] == "CLOSED"

@@ -85,8 +85,16 @@ async def test_what_cannot_be_refunded_is_refused(merchant: Merchant) -> None:
     wrong: list[tuple[dict[str, Any], int, str]] = [
         (merchant.refund_of(unpaid), 400, "INVALID_REQUEST"),
         (merchant.refund_of("NOSUCHORDER"), 404, "RESOURCE_NOT_EXISTS"),
-        (merchant.refund_of(paid, amount={"refund": 1, "total": 1, "currency": "CNY"}), 400, "INVALID_REQUEST"),
-        (merchant.refund_of(paid, amount={"refund": 0, "total": 9980, "currency": "CNY"}), 400, "PARAM_ERROR"),
+        (
+            merchant.refund_of(paid, amount={"refund": 1, "total": 1, "currency": "CNY"}),
+            400,
+            "INVALID_REQUEST",
+        ),
+        (
+            merchant.refund_of(paid, amount={"refund": 0, "total": 9980, "currency": "CNY"}),
+            400,
+            "PARAM_ERROR",
+        ),
         (merchant.refund_of(paid, amount={"refund": 1, "total": 9980}), 400, "PARAM_ERROR"),
         (merchant.refund_of(paid, out_refund_no="has space"), 400, "PARAM_ERROR"),
         (merchant.refund_of(paid, surprise=1), 400, "PARAM_ERROR"),

@@ -22,7 +22,9 @@ async def test_a_paid_order_is_shipped(merchant: Merchant) -> None:
     assert (await merchant.mini("/wxa/sec/order/get_order", by_id))["order"] == shown
 
 
-async def test_shipping_knows_a_payment_some_seconds_later_and_an_unpaid_order_never(merchant: Merchant) -> None:
+async def test_shipping_knows_a_payment_some_seconds_later_and_an_unpaid_order_never(
+    merchant: Merchant,
+) -> None:
     await merchant.simulator.control("PUT", "/rules", {"shipping_known_after_seconds": 30})
     number = await merchant.paid()
     unpaid, _ = await merchant.prepay()
