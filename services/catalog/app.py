@@ -1,0 +1,38 @@
+"""The catalog's HTTP process."""
+
+from fastapi import FastAPI
+
+from services.catalog.categories import api as categories
+from services.catalog.policies import api as policies
+from services.catalog.products import api as products, operator_api as product_operators
+from services.catalog.resources import open_resources
+from services.catalog.settings import Settings
+from services.catalog.stock import api as stock
+from shared.http.app import create_service_app
+from shared.process import serve
+from shared.resources import Resources
+
+
+def create_app(resources: Resources) -> FastAPI:
+    """The catalog's app; the routes that shoppers and checkout wait for come first."""
+    return create_service_app(
+        resources,
+        products.public,
+        products.internal,
+        stock.internal,
+        categories.public,
+        categories.operator,
+        policies.operator,
+        product_operators.operator,
+        stock.operator,
+        title="Catalog",
+    )
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    serve("catalog", Settings, open_resources, create_app)
+
+
+if __name__ == "__main__":
+    main()

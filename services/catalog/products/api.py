@@ -1,0 +1,60 @@
+"""HTTP for shoppers and for the order service: lists, details, lookup."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from services.catalog.answers import answer
+from services.catalog.products.queries import Sort, list_products, look_up_skus, product_detail
+from services.catalog.products.views import FoundSkus, ProductCard, ProductDetail
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.bodies import Body, Id
+from shared.http.callers import CalledBy
+from shared.http.paging import After, Limit, Page
+from shared.http.problems import NotFound
+from shared.http.work import resources
+
+public = service_router("/products", tags=["products"])
+internal = service_router("/internal/skus", tags=["internal"])
+
+
+class SkuLookup(Body):
+    """The SKUs to look up."""
+
+    sku_ids: Annotated[list[Id], Field(max_length=200)]
+
+
+@public.get("", response_model=Page[ProductCard])
+async def browse_products(
+    request: Request,
+    category_id: UUID | None = None,
+    sort: Sort = Sort.NEWEST,
+    after: After = None,
+    limit: Limit = 20,
+) -> Response:
+    """Products on sale, of a category and everything below it, in one statement."""
+    async with reading(resources(request).engine) as connection:
+        return answer(
+            await list_products(connection, category_id=category_id, sort=sort, after=after, limit=limit)
+        )
+
+
+@public.get("/{product_id}", response_model=ProductDetail)
+async def show_product(request: Request, product_id: UUID) -> Response:
+    """Everything a shopper sees before buying: options, SKUs with stock, media, after-sale policy (PD-03, PD-12)."""
+    async with reading(resources(request).engine) as connection:
+        document = await product_detail(connection, product_id)
+    if document is None:
+        raise NotFound()
+    return answer(document)
+
+
+@internal.post("/lookup", response_model=FoundSkus, dependencies=[Depends(CalledBy("order"))])
+async def find_skus(request: Request, body: SkuLookup) -> Response:
+    """Name, price, stock, categories and policy of SKUs, for carts and checkout; unknown ids are left out."""
+    async with reading(resources(request).engine) as connection:
+        return answer(await look_up_skus(connection, body.sku_ids))

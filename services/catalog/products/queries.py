@@ -1,0 +1,199 @@
+"""Reading products, for shoppers and for operators, in a fixed number of statements."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.catalog.policies.storage import POLICY_OF_PRODUCT
+from shared.http.paging import cursor, position
+from shared.http.problems import Invalid
+
+IN_STOCK = (
+    "EXISTS (SELECT FROM skus s JOIN stock_levels l ON l.sku_id = s.id"
+    " WHERE s.product_id = p.id AND s.is_active AND l.on_hand > l.reserved)"
+)
+CARD = (
+    "p.id AS product_id, p.product_code, p.name, p.subtitle, p.image_url, p.min_price_fen, p.max_price_fen,"
+    f" p.market_price_fen, p.sales, {IN_STOCK} AS is_in_stock"
+)
+"""SQL for what a list shows of product ``p``; its row as a dict is a ProductCard."""
+
+_BELOW = "p.category_id IN (SELECT id FROM categories WHERE path @> ARRAY[CAST(:category_id AS uuid)])"
+_CATEGORY_PATH = (
+    "(SELECT json_agg(json_build_object('category_id', a.id, 'name', a.name) ORDER BY cardinality(a.path))::text"
+    " FROM categories a WHERE a.id = ANY(c.path))"
+)
+_IMAGE_OF_SKU = "coalesce(s.image_url, p.image_url)"
+
+
+class Sort(StrEnum):
+    """How a list of products is ordered."""
+
+    NEWEST = "newest"
+    SALES = "sales"
+    PRICE = "price"
+    PRICE_DESC = "price_desc"
+
+
+_SORTED_BY = {
+    Sort.NEWEST: ("p.published_at", "timestamptz", "DESC", "<"),
+    Sort.SALES: ("p.sales", "integer", "DESC", "<"),
+    Sort.PRICE: ("p.min_price_fen", "bigint", "ASC", ">"),
+    Sort.PRICE_DESC: ("p.min_price_fen", "bigint", "DESC", "<"),
+}
+_BOUND = {Sort.SALES: 2**31, Sort.PRICE: 2**63, Sort.PRICE_DESC: 2**63}
+
+
+def _list_statement(sort: Sort, *conditions: str) -> Any:
+    column, type_, direction, beyond = _SORTED_BY[sort]
+    where = " AND ".join(
+        [
+            "p.status = 'on_sale'",
+            *(condition.format(column=column, type=type_, beyond=beyond) for condition in conditions),
+        ]
+    )
+    return text(
+        f"SELECT {CARD}, {column} AS position FROM products p WHERE {where}"
+        f" ORDER BY {column} {direction}, p.id {direction} LIMIT :limit"
+    )
+
+
+_AFTER = "({column}, p.id) {beyond} (CAST(:position AS {type}), CAST(:id AS uuid))"
+_LISTS = {
+    (sort, in_category, is_next): _list_statement(
+        sort, *([_BELOW] if in_category else []), *([_AFTER] if is_next else [])
+    )
+    for sort in Sort
+    for in_category in (False, True)
+    for is_next in (False, True)
+}
+_DETAIL = text(
+    f"SELECT {CARD}, p.brand, p.description, p.options::text, p.media::text, p.attributes::text, p.version,"
+    f" {_CATEGORY_PATH} AS categories, {POLICY_OF_PRODUCT} AS after_sale_policy,"
+    " (SELECT coalesce(json_agg(json_build_object('sku_id', s.id, 'sku_code', s.sku_code, 'options', s.options,"
+    " 'price_fen', s.price_fen, 'market_price_fen', s.market_price_fen, 'weight_grams', s.weight_grams,"
+    f" 'image_url', {_IMAGE_OF_SKU}, 'available', l.on_hand - l.reserved) ORDER BY s.id), '[]')::text"
+    " FROM skus s JOIN stock_levels l ON l.sku_id = s.id WHERE s.product_id = p.id AND s.is_active) AS skus"
+    " FROM products p JOIN categories c ON c.id = p.category_id WHERE p.id = :id AND p.status = 'on_sale'"
+)
+_DETAIL_JSON = ("options", "media", "attributes", "categories", "after_sale_policy", "skus")
+_LOOKUP = text(
+    "SELECT s.id AS sku_id, s.sku_code, s.product_id, p.name AS product_name, s.options::text,"
+    f" {_IMAGE_OF_SKU} AS image_url, c.path AS category_ids, s.price_fen AS unit_price_fen, s.market_price_fen,"
+    " s.weight_grams, p.status = 'on_sale' AND s.is_active AS is_on_sale, l.on_hand - l.reserved AS available,"
+    f" {POLICY_OF_PRODUCT} AS after_sale_policy"
+    " FROM skus s JOIN products p ON p.id = s.product_id JOIN categories c ON c.id = p.category_id"
+    " JOIN stock_levels l ON l.sku_id = s.id WHERE s.id = ANY(:sku_ids)"
+)
+_OPERATOR_LIST = text(
+    f"SELECT {CARD}, p.category_id, p.status, p.version, p.updated_at FROM products p"
+    " WHERE (CAST(:status AS text) IS NULL OR p.status = :status)"
+    f" AND (CAST(:category_id AS uuid) IS NULL OR {_BELOW})"
+    " AND (CAST(:words AS text) IS NULL OR p.name ILIKE :words OR p.product_code ILIKE :words)"
+    " AND (CAST(:after AS uuid) IS NULL OR p.id < :after) ORDER BY p.id DESC LIMIT :limit"
+)
+_STOCK_OF_SKUS = text("SELECT sku_id, on_hand, reserved, sold FROM stock_levels WHERE sku_id = ANY(:sku_ids)")
+
+
+async def list_products(
+    connection: AsyncConnection, *, category_id: UUID | None, sort: Sort, after: str | None, limit: int
+) -> dict[str, Any]:
+    """The document of one page of products on sale, descendants of the category included; one statement."""
+    values: dict[str, Any] = {"limit": limit + 1}
+    if category_id is not None:
+        values["category_id"] = category_id
+    if (found := position(after, parts=2)) is not None:
+        values |= _position(sort, found)
+    statement = _LISTS[sort, category_id is not None, found is not None]
+    rows = [dict(row) for row in (await connection.execute(statement, values)).mappings()]
+    positions = [row.pop("position") for row in rows]
+    following = (
+        cursor(_written(positions[limit - 1]), rows[limit - 1]["product_id"]) if len(rows) > limit else None
+    )
+    return {"items": rows[:limit], "next": following}
+
+
+async def product_detail(connection: AsyncConnection, product_id: UUID) -> dict[str, Any] | None:
+    """The document of one product on sale, with SKUs, stock and after-sale policy; one statement."""
+    row = (await connection.execute(_DETAIL, {"id": product_id})).mappings().one_or_none()
+    return None if row is None else dict(row) | {name: _raw(row[name]) for name in _DETAIL_JSON}
+
+
+async def look_up_skus(connection: AsyncConnection, sku_ids: Sequence[UUID]) -> dict[str, Any]:
+    """The document of what checkout needs to know of SKUs; unknown ids are left out; one statement."""
+    rows = await connection.execute(_LOOKUP, {"sku_ids": list(sku_ids)})
+    return {
+        "items": [
+            dict(row) | {name: _raw(row[name]) for name in ("options", "after_sale_policy")}
+            for row in rows.mappings()
+        ]
+    }
+
+
+async def operator_products(
+    connection: AsyncConnection,
+    *,
+    status: str | None,
+    category_id: UUID | None,
+    words: str | None,
+    after: str | None,
+    limit: int,
+) -> tuple[list[RowMapping], str | None]:
+    """One page of all products, newest first; ``words`` must occur in name or code."""
+    found = position(after, parts=1)
+    values = {
+        "status": status,
+        "category_id": category_id,
+        "words": f"%{_escaped(words)}%" if words else None,
+        "after": _uuid(found[0]) if found else None,
+        "limit": limit + 1,
+    }
+    rows = (await connection.execute(_OPERATOR_LIST, values)).mappings().all()
+    return list(rows[:limit]), cursor(rows[limit - 1]["product_id"]) if len(rows) > limit else None
+
+
+async def stock_of(connection: AsyncConnection, sku_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """On hand, reserved and sold of each SKU."""
+    rows = await connection.execute(_STOCK_OF_SKUS, {"sku_ids": list(sku_ids)})
+    return {row.pop("sku_id"): row for row in map(dict, rows.mappings())}
+
+
+def _raw(json: str | None) -> Any:
+    """JSON from PostgreSQL, passed on as it is."""
+    return None if json is None else orjson.Fragment(json)
+
+
+def _written(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _position(sort: Sort, found: list[Any]) -> dict[str, Any]:
+    """The position in a cursor, checked: a cursor is the client's word."""
+    value, id_ = found
+    try:
+        if sort is Sort.NEWEST:
+            value = datetime.fromisoformat(value)
+            if value.tzinfo is None:
+                raise ValueError("no zone")
+        elif type(value) is not int or abs(value) >= _BOUND[sort]:
+            raise ValueError("no number")
+    except (ValueError, TypeError) as error:
+        raise Invalid("The cursor in `after` is not one of ours.") from error
+    return {"position": value, "id": _uuid(id_)}
+
+
+def _uuid(value: Any) -> UUID:
+    try:
+        return UUID(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Invalid("The cursor in `after` is not one of ours.") from error
+
+
+def _escaped(words: str) -> str:
+    return words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_").replace("\x00", "")

@@ -1,0 +1,124 @@
+"""Promising stock to orders, selling it, taking it back, counting it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from services.catalog.stock.domain import (
+    COMMIT,
+    RECEIVE,
+    RELEASE,
+    RESTOCK,
+    InsufficientStock,
+    Move,
+    ReservationCommitted,
+    ReservationDiffers,
+    ReservationReleased,
+    ReservationState,
+)
+from services.catalog.stock.queries import StockLevel, stock_level
+from services.catalog.stock.storage import MAX_ON_HAND, Stock
+from shared.database import UnitOfWork
+from shared.http.problems import Invalid, NotFound
+from shared.ids import new_id
+from shared.messaging.reactions import TooEarly
+
+
+async def reserve_stock(
+    work: UnitOfWork, order_id: UUID, *, member_id: UUID, quantities: Mapping[UUID, int], at: datetime
+) -> ReservationState:
+    """Hold stock for an order until the order says what became of it (K10); asking again changes nothing.
+
+    Raises InsufficientStock with what is left of every short line, ReservationReleased, ReservationDiffers.
+    """
+    stock = Stock(work.connection)
+    if not await stock.open_reservation(order_id, member_id, at=at):
+        return await _held_before(stock, order_id, quantities)
+    if shortages := await stock.hold(order_id, quantities, at=at):
+        raise InsufficientStock(items=[asdict(shortage) for shortage in shortages])
+    return ReservationState.HELD
+
+
+async def _held_before(stock: Stock, order_id: UUID, quantities: Mapping[UUID, int]) -> ReservationState:
+    state = (await stock.states([order_id]))[order_id]
+    if state is ReservationState.RELEASED:
+        raise ReservationReleased()
+    if {sku_id: quantity for _, sku_id, quantity in await stock.lines([order_id])} != quantities:
+        raise ReservationDiffers()
+    return state
+
+
+async def commit_reservations(work: UnitOfWork, order_ids: Sequence[UUID], *, at: datetime) -> None:
+    """Sell what paid orders hold; an order committed before stays as it is.
+
+    Raises TooEarly for an order that holds nothing yet, ReservationReleased for one that gave its stock back.
+    """
+    states = await _end(work, order_ids, ReservationState.COMMITTED, COMMIT, at=at)
+    if states.keys() != set(order_ids):
+        raise TooEarly("a paid order has no reservation yet")
+    if ReservationState.RELEASED in states.values():
+        raise ReservationReleased("a paid order had given its stock back")
+
+
+async def release_reservations(work: UnitOfWork, order_ids: Sequence[UUID], *, at: datetime) -> None:
+    """Give back what orders hold, and see to it that they hold nothing later.
+
+    Raises ReservationCommitted for an order whose stock is sold.
+    """
+    await Stock(work.connection).leave_tombstones(order_ids, at=at)
+    states = await _end(work, order_ids, ReservationState.RELEASED, RELEASE, at=at)
+    if ReservationState.COMMITTED in states.values():
+        raise ReservationCommitted()
+
+
+async def _end(
+    work: UnitOfWork, order_ids: Sequence[UUID], state: ReservationState, move: Move, *, at: datetime
+) -> dict[UUID, ReservationState]:
+    stock = Stock(work.connection)
+    ended = await stock.end(order_ids, state, at=at)
+    await stock.move(move, await stock.lines(ended), at=at)
+    return await stock.states(order_ids)
+
+
+async def restock_refund(
+    work: UnitOfWork, order_id: UUID, refund_id: UUID, quantities: Mapping[UUID, int], *, at: datetime
+) -> None:
+    """Put refunded units back on the shelf, each refund once and never more than the order took.
+
+    Raises TooEarly while the order's stock is not sold yet, ReservationReleased when it never was.
+    """
+    stock = Stock(work.connection)
+    state = await stock.lock_reservation(order_id)
+    if state is None or state is ReservationState.HELD:
+        raise TooEarly("a refunded order's stock is not sold yet")
+    if state is ReservationState.RELEASED:
+        raise ReservationReleased("a refunded order had given its stock back")
+    if await stock.has_moved(RESTOCK, refund_id):
+        return
+    if await stock.mark_restocked(order_id, quantities) != len(quantities):
+        raise Invalid("the refund names a SKU that the order did not take")
+    await stock.move(RESTOCK, [(refund_id, sku_id, each) for sku_id, each in quantities.items()], at=at)
+
+
+async def receive_stock(work: UnitOfWork, quantities: Mapping[UUID, int], *, at: datetime) -> None:
+    """Begin to count new SKUs, with what is there to begin with."""
+    stock = Stock(work.connection)
+    await stock.add_levels(list(quantities))
+    await stock.move(RECEIVE, [(sku_id, sku_id, each) for sku_id, each in quantities.items() if each], at=at)
+
+
+async def adjust_stock(
+    work: UnitOfWork, sku_id: UUID, change: int, *, reason: str, at: datetime
+) -> StockLevel:
+    """Correct what is on hand; raises NotFound, InsufficientStock when more is promised than would be left."""
+    stock = Stock(work.connection)
+    adjusted = await stock.adjust(sku_id, change, source_id=new_id(), reason=reason, at=at)
+    level = await stock_level(work.connection, sku_id)
+    if level is None:
+        raise NotFound()
+    if not adjusted and change > 0:
+        raise Invalid(f"At most {MAX_ON_HAND} units of a SKU can be on hand.")
+    if not adjusted:
+        raise InsufficientStock(items=[{"sku_id": sku_id, "wanted": -change, "available": level.available}])
+    return level
