@@ -3,6 +3,7 @@
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -35,9 +36,9 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-def configure_logging(process: str, level: str = "INFO") -> None:
-    """Send this process's logs to standard error as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure_logging(process: str, level: str = "INFO", *, file: Path | None = None) -> None:
+    """Send this process's logs as JSON lines to standard error, or to a file."""
+    handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file)
     handler.setFormatter(JsonFormatter(process))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("httpx", "httpcore", "aiormq", "aio_pika", "uvicorn.access"):

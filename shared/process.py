@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -48,8 +48,12 @@ def serve(
     settings = _prepare(name, settings_class)
 
     async def main() -> None:
-        async with open_resources(settings) as resources:
-            await server(create_app(resources), settings.host, settings.port).serve()
+        async with (
+            open_resources(settings) as resources,
+            stopping() as stopped,
+            serving(create_app(resources), settings.host, settings.port),
+        ):
+            await stopped.wait()
 
     run(main())
 
@@ -66,26 +70,29 @@ def work(
     async def main() -> None:
         transport = open_transport(settings.amqp_url.get_secret_value(), name=f"jishi-{name}-worker")
         async with open_resources(settings) as resources, stopping() as stopped:
-            health = (
-                server(_liveness(), settings.host, settings.worker_port) if settings.worker_port else None
-            )
             running = asyncio.create_task(create_worker(resources, transport).run())
-            answering = asyncio.create_task(health.serve()) if health else None
-            await stopped.wait()
-            if health and answering:
-                health.should_exit = True
-                await answering
+            async with serving(_liveness(), settings.host, settings.worker_port):
+                await stopped.wait()
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-            await transport.close()
+        await transport.close()
 
     run(main())
 
 
-def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
-    """A server for one app: httptools, no access log, idle connections closed after 15 s (SEC6)."""
-    return uvicorn.Server(
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to its process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+    """Serve an app: httptools, no access log, idle connections closed after 15 s (SEC6); ends with open requests done."""
+    server = _Server(
         uvicorn.Config(
             app,
             host=host,
@@ -100,6 +107,17 @@ def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        if task.done():
+            task.result()
+            raise OSError(f"port {port} of {host} cannot be opened")
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -63,7 +63,6 @@ class ServiceSettings(PrefixedSettings):
     log_level: str = "INFO"
     trace_sample_ratio: float = 0.01
     otlp_endpoint: str | None = None
-    drain_seconds: float = 0
 
 
 class MiniProgramAccount(BaseSettings):

@@ -1,6 +1,5 @@
 """The settings of a whole platform on one machine: keys and secrets as files, the rest as environment variables."""
 
-import base64
 import json
 import os
 import secrets
@@ -71,6 +70,7 @@ def configure(
     _write(secret_files / "payment_wechat_pay_apiv3_key", merchant["apiv3_key"])
     environment["ORDER_WECHAT_PAY_MCHID"] = merchant["mchid"]
     _once(secret_files / "order_logistics_secret")
+    _once(secret_files / "gateway_owner_password")
     environment["ANALYTICS_FACTS_URL"] = f"chdb://{folder / 'facts'}"
     return environment
 
@@ -98,7 +98,7 @@ def _write(path: Path, text: str) -> None:
 
 def _once(path: Path) -> None:
     if not path.exists():
-        _write(path, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        _write(path, secrets.token_urlsafe(18))
 
 
 def apply(environment: Mapping[str, str]) -> None:

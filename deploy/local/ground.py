@@ -1,0 +1,135 @@
+"""What the platform stands on at one machine: PostgreSQL, migrated databases, WeChat's simulator, and settings."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.request import urlopen
+
+from deploy.layout import GATEWAY_PORT, PACKAGES, SERVICES, SIMULATOR_PORT
+from deploy.local.children import Child
+from deploy.local.configuration import configure
+from deploy.local.folder import LocalServerError
+from deploy.local.home import HOME, POSTGRES, RABBITMQ
+from deploy.local.postgres import LocalPostgres
+from deploy.local.postgres_roles import DatabaseUrls
+from deploy.local.processes import is_free, wait_until
+from deploy.local.progress import Progress
+from deploy.local.rabbitmq import LocalRabbitMQ
+from shared.migrations import migrate
+from simulator.merchant import generate
+
+LOGS = HOME / "logs"
+SIMULATOR = HOME / "simulator"
+READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The ground under a platform; ``environment`` is that of its processes."""
+
+    environment: Mapping[str, str]
+    port: int
+    simulator_url: str
+    owner_password: str
+    watch: Callable[[Callable[[str], None]], None]
+    """Starts again what has died; called now and then."""
+
+    @property
+    def url(self) -> str:
+        """Where the shop is reached."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
+    """Start the servers, migrate, and configure; everything that was started stops with the block.
+
+    JISHI_PORT and JISHI_SIMULATOR_PORT choose other ports. Raises LocalServerError with what to do.
+    """
+    port = _port("JISHI_PORT", GATEWAY_PORT, "The shop")
+    simulator_port = _port("JISHI_SIMULATOR_PORT", SIMULATOR_PORT, "The WeChat simulator")
+    simulator_url = f"http://127.0.0.1:{simulator_port}"
+    with ExitStack() as stack:
+        generate(SIMULATOR)
+        simulator = Child(
+            "simulator",
+            "simulator",
+            {"SIMULATOR_PORT": str(simulator_port), "SIMULATOR_FOLDER": str(SIMULATOR)},
+            LOGS,
+        )
+        simulator.start()
+        stack.callback(simulator.wait_stopped)
+        stack.callback(simulator.ask_to_stop)
+        with progress.step("PostgreSQL") as step:
+            postgres = LocalPostgres(POSTGRES, say=step.say)
+            stack.enter_context(postgres)
+            databases = postgres.ensure(PACKAGES)
+            step.outcome = f"port {postgres.port}"
+        with progress.step("Databases") as step:
+            applied = asyncio.run(_migrate(databases, step.show))
+            step.outcome = f"{applied} migrations applied" if applied else "up to date"
+        amqp_urls: Mapping[str, str] = {}
+        broker: LocalRabbitMQ | None = None
+        if with_broker:
+            with progress.step("RabbitMQ") as step:
+                broker = stack.enter_context(LocalRabbitMQ(RABBITMQ, say=step.say))
+                amqp_urls = broker.start(SERVICES)
+        environment = configure(
+            HOME,
+            databases=databases,
+            amqp_urls=amqp_urls,
+            merchant_folder=SIMULATOR,
+            simulator_url=simulator_url,
+            public_url=f"http://127.0.0.1:{port}",
+            ports={"gateway": port},
+        )
+        with progress.step("WeChat simulator") as step:
+            wait_for(simulator, f"{simulator_url}/_control/clock")
+            step.outcome = simulator_url
+
+        def watch(say: Callable[[str], None]) -> None:
+            simulator.revive(say)
+            if not postgres.running:
+                say("PostgreSQL ended and is started again")
+                postgres.start()
+            if broker is not None and amqp_urls and "JISHI_AMQP_URL" not in os.environ and not broker.running:
+                say("RabbitMQ ended and is started again")
+                broker.start(SERVICES)
+
+        password = (HOME / "secrets" / "gateway_owner_password").read_text()
+        yield Ground(environment, port, simulator_url, password, watch)
+
+
+def wait_for(child: Child, url: str) -> None:
+    """Wait until a started process answers at a URL; raises LocalServerError with its last words."""
+
+    def answers() -> bool:
+        child.check_alive()
+        try:
+            with urlopen(url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    if not wait_until(answers, seconds=READY_SECONDS):
+        raise LocalServerError(f"{child.name} does not answer at {url}; see {LOGS / (child.name + '.log')}.")
+
+
+async def _migrate(databases: Mapping[str, DatabaseUrls], show: Callable[[str], None]) -> int:
+    applied = 0
+    for name, package in PACKAGES.items():
+        show(name)
+        applied += len(await migrate(databases[name].owner, f"{package}.migrations"))
+    return applied
+
+
+def _port(variable: str, usual: int, who: str) -> int:
+    port = int(os.environ.get(variable, usual))
+    if not is_free(port):
+        raise LocalServerError(
+            f"{who} wants port {port}, which another process holds. Stop that one (is the shop running already? "
+            f"`make down` stops it), or choose another port: {variable}={port + 1} make run"
+        )
+    return port
