@@ -1,0 +1,1 @@
+"""What members agreed to, and when (CP-07, SEC12)."""

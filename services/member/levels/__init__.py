@@ -1,0 +1,1 @@
+"""Growth and the levels it leads to (MB-01, MB-02)."""

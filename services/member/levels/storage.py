@@ -1,0 +1,117 @@
+"""The levels, and the growth ledger with its guarded balance."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.member.levels.domain import Level, Perk, PerkKind
+from shared.http.problems import NotFound
+from shared.ids import new_id
+
+_ALL = text("SELECT code, name, threshold_growth, discount_bp, perks FROM member_levels ORDER BY position")
+_LOCK = text("LOCK TABLE member_levels IN SHARE ROW EXCLUSIVE MODE")
+_CLEAR = text("DELETE FROM member_levels")
+_ADD = text(
+    "INSERT INTO member_levels (position, code, name, threshold_growth, discount_bp, perks)"
+    " VALUES (:position, :code, :name, :threshold_growth, :discount_bp, CAST(:perks AS jsonb))"
+)
+_OPEN = text("INSERT INTO growth_accounts (member_id, growth) VALUES (:member_id, 0)")
+_GROWTH = text("SELECT growth FROM growth_accounts WHERE member_id = :member_id")
+_MOVE = text(
+    "WITH entry AS ("
+    "  INSERT INTO growth_entries (id, member_id, growth, kind, source_type, source_id, at)"
+    "  VALUES (:id, :member_id, :growth, :kind, :source_type, :source_id, :at))"
+    " UPDATE growth_accounts SET growth = growth + :growth WHERE member_id = :member_id RETURNING growth"
+)
+
+
+class GrowthKind(StrEnum):
+    """Why growth moved."""
+
+    EARN = "earn"
+    TAKE_BACK = "take_back"
+
+
+class Levels:
+    """The shop's levels, lowest first."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def all(self) -> list[Level]:
+        """All levels by rising thresholds."""
+        return [
+            Level(
+                row.code,
+                row.name,
+                row.threshold_growth,
+                row.discount_bp,
+                tuple(Perk(PerkKind(perk["kind"]), perk["text"]) for perk in row.perks),
+            )
+            for row in await self._connection.execute(_ALL)
+        ]
+
+    async def lock(self) -> None:
+        """Let one operator at a time change the levels."""
+        await self._connection.execute(_LOCK)
+
+    async def replace(self, levels: Sequence[Level]) -> None:
+        """Write all levels anew."""
+        await self._connection.execute(_CLEAR)
+        rows = [
+            level.document()
+            | {"position": position, "perks": orjson.dumps(level.document()["perks"]).decode()}
+            for position, level in enumerate(levels, start=1)
+        ]
+        await self._connection.execute(_ADD, rows)
+
+
+class Growth:
+    """The growth of members: an append-only ledger and its balance."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def open(self, member_id: UUID) -> None:
+        """The balance of a new member."""
+        await self._connection.execute(_OPEN, {"member_id": member_id})
+
+    async def of(self, member_id: UUID) -> int:
+        """A member's growth; raises NotFound."""
+        growth: int | None = (
+            await self._connection.execute(_GROWTH, {"member_id": member_id})
+        ).scalar_one_or_none()
+        if growth is None:
+            raise NotFound()
+        return growth
+
+    async def move(
+        self,
+        member_id: UUID,
+        growth: int,
+        kind: GrowthKind,
+        *,
+        source_type: str,
+        source_id: str,
+        at: datetime,
+    ) -> int:
+        """Add an entry (negative takes growth back), once per source and kind; returns the growth after it."""
+        moved = await self._connection.execute(
+            _MOVE,
+            {
+                "id": new_id(),
+                "member_id": member_id,
+                "growth": growth,
+                "kind": kind,
+                "source_type": source_type,
+                "source_id": source_id,
+                "at": at,
+            },
+        )
+        after: int = moved.scalar_one()
+        return after

@@ -1,0 +1,1 @@
+"""Logging in through WeChat (LG-01, SEC1)."""

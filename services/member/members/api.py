@@ -1,0 +1,202 @@
+"""Members as they see themselves, as operators see them, and as checkout needs them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends
+from pydantic import BeforeValidator, Field
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.member.addresses.api import ContactView
+from services.member.addresses.domain import open_contact
+from services.member.consents.api import ConsentView
+from services.member.consents.storage import Consents
+from services.member.cursors import id_position
+from services.member.levels.domain import Level, level_of
+from services.member.levels.storage import Levels
+from services.member.members.queries import newest_first, openid_of, overview, standing
+from services.member.members.usecases import change_profile
+from services.member.phones.domain import open_masked
+from services.member.resources import Keys, Own
+from shared.clock import shop_day
+from shared.crypto import FieldKeys
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.bodies import Body, Text, View
+from shared.http.callers import CalledBy, Member, Operator
+from shared.http.paging import After, Limit, Page, cursor
+from shared.http.work import Now, Work
+
+router = service_router(tags=["members"])
+
+ReadsMembers = Depends(Operator("operations", "service_desk", "auditor"))
+
+
+def _written(value: object) -> object:
+    """A date is written YYYY-MM-DD; a number of seconds is none."""
+    if not isinstance(value, str | None):
+        raise ValueError("must be a date such as 1990-05-01")
+    return value
+
+
+class ProfileChange(Body):
+    """The fields to change; null takes one away."""
+
+    nickname: Annotated[Text | None, Field(max_length=32)] = None
+    birthday_on: Annotated[date | None, Field(strict=False), BeforeValidator(_written)] = None
+
+
+class LevelName(View):
+    """A level in short."""
+
+    code: str
+    name: str
+
+
+class MeView(View):
+    """A member's own profile; the phone is masked."""
+
+    member_id: UUID
+    nickname: str | None
+    birthday_on: date | None
+    phone: str | None
+    level: LevelName
+    growth: int
+    spendable_points: int
+    consents: list[ConsentView]
+    registered_at: datetime
+
+
+class MemberView(View):
+    """A member as operators see them; the phone is masked."""
+
+    member_id: UUID
+    nickname: str | None
+    phone: str | None
+    level: LevelName
+    growth: int
+    spendable_points: int
+    held_points: int
+    owed_points: int
+    registered_at: datetime
+
+
+class StandingLevel(LevelName):
+    """`discount_bp` is what is still paid: 9500 pays 95 %."""
+
+    discount_bp: int
+
+
+class StandingView(View):
+    """What checkout needs of a member (MB-02, MB-04, LG-03)."""
+
+    member_id: UUID
+    level: StandingLevel
+    spendable_points: int
+    points_per_yuan: int
+    points_max_ratio_bp: int
+    default_address: ContactView | None
+
+
+class ContactOfMember(View):
+    """Where a member is reached in WeChat."""
+
+    wechat_openid: str
+
+
+@router.get("/me")
+async def me(caller: Member, own: Own) -> MeView:
+    """The caller's profile."""
+    async with reading(own.engine) as connection:
+        return await _me(connection, own.field_keys, caller.member_id)
+
+
+@router.patch("/me")
+async def change_me(body: ProfileChange, caller: Member, work: Work, keys: Keys, now: Now) -> MeView:
+    """Change the caller's profile."""
+    await change_profile(work, caller.member_id, body.model_dump(exclude_unset=True), today=shop_day(now))
+    return await _me(work.connection, keys, caller.member_id)
+
+
+@router.get("/operator/members", dependencies=[ReadsMembers])
+async def list_members(own: Own, limit: Limit = 20, after: After = None) -> Page[MemberView]:
+    """Members, the newest first."""
+    before = id_position(after)
+    async with reading(own.engine) as connection:
+        rows = await newest_first(connection, before=before, limit=limit + 1)
+        levels = await Levels(connection).all()
+    items = [_member_view(row, levels, own.field_keys) for row in rows[:limit]]
+    return Page(items=items, next=cursor(items[-1].member_id) if len(rows) > limit else None)
+
+
+@router.get("/operator/members/{member_id}", dependencies=[ReadsMembers])
+async def show_member(member_id: UUID, own: Own) -> MemberView:
+    """One member."""
+    async with reading(own.engine) as connection:
+        row = await overview(connection, member_id)
+        return _member_view(row, await Levels(connection).all(), own.field_keys)
+
+
+@router.get("/internal/members/{member_id}/standing", dependencies=[Depends(CalledBy("order"))])
+async def member_standing(member_id: UUID, own: Own) -> StandingView:
+    """Level, points and default address, for a checkout."""
+    async with reading(own.engine) as connection:
+        row = await standing(connection, member_id)
+        level = level_of(await Levels(connection).all(), row.growth)
+    address = None
+    if row.address_id is not None:
+        address = ContactView.of(
+            row.address_id, open_contact(own.field_keys, row.address_id, row.details_sealed)
+        )
+    return StandingView(
+        member_id=member_id,
+        level=StandingLevel(code=level.code, name=level.name, discount_bp=level.discount_bp),
+        spendable_points=row.spendable,
+        points_per_yuan=row.points_per_yuan,
+        points_max_ratio_bp=row.points_max_ratio_bp,
+        default_address=address,
+    )
+
+
+@router.get(
+    "/internal/members/{member_id}/contact",
+    dependencies=[Depends(CalledBy("order", "payment", "campaign"))],
+)
+async def member_contact(member_id: UUID, own: Own) -> ContactOfMember:
+    """The openid to which WeChat sends messages."""
+    async with reading(own.engine) as connection:
+        return ContactOfMember(wechat_openid=await openid_of(connection, member_id, appid=own.appid))
+
+
+async def _me(connection: AsyncConnection, keys: FieldKeys, member_id: UUID) -> MeView:
+    row = await overview(connection, member_id)
+    level = level_of(await Levels(connection).all(), row.growth)
+    return MeView(
+        member_id=row.id,
+        nickname=row.nickname,
+        birthday_on=row.birthday_on,
+        phone=open_masked(keys, row.id, row.phone_sealed),
+        level=LevelName(code=level.code, name=level.name),
+        growth=row.growth,
+        spendable_points=row.spendable,
+        consents=[ConsentView.of(consent) for consent in await Consents(connection).live(member_id)],
+        registered_at=row.registered_at,
+    )
+
+
+def _member_view(row: Row[Any], levels: Sequence[Level], keys: FieldKeys) -> MemberView:
+    level = level_of(levels, row.growth)
+    return MemberView(
+        member_id=row.id,
+        nickname=row.nickname,
+        phone=open_masked(keys, row.id, row.phone_sealed),
+        level=LevelName(code=level.code, name=level.name),
+        growth=row.growth,
+        spendable_points=row.spendable,
+        held_points=row.held,
+        owed_points=row.owed,
+        registered_at=row.registered_at,
+    )

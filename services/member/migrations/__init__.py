@@ -1,0 +1,1 @@
+"""The member database, revision by revision."""

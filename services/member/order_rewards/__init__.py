@@ -1,0 +1,1 @@
+"""What orders bring and refunds take back: points and growth (L3)."""

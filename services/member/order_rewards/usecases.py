@@ -1,0 +1,99 @@
+"""A paid order spends its held points and earns new ones with growth; a refund undoes it pro rata (MB-03, MB-04, L3)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.member.levels.usecases import earn_growth, take_back_growth
+from services.member.order_rewards.domain import OrderReward, Reversal
+from services.member.order_rewards.storage import OrderRewards
+from services.member.points.domain import Kind, Source
+from services.member.points.hold_points import spend_points
+from services.member.points.storage import PointsBook, RuleBook
+from services.member.points.usecases import earn_points
+from shared.database import UnitOfWork
+from shared.events import OrderPaid, OrderRefunded, PointsReversed
+from shared.messaging.reactions import TooEarly
+
+
+async def reward_order(work: UnitOfWork, paid: OrderPaid, *, at: datetime) -> None:
+    """Spend what the order held, and give what its goods earn; once per order."""
+    rules = await RuleBook(work.connection).rules()
+    reward = OrderReward(
+        order_id=paid.order_id,
+        member_id=paid.member_id,
+        goods_fen=sum(line.payable_fen for line in paid.lines),
+        earn_points_per_yuan=rules.earn_points_per_yuan,
+        growth_per_yuan=rules.growth_per_yuan,
+        points_spent=paid.points_used,
+    )
+    if not await OrderRewards(work.connection).add(reward, at=at):
+        return
+    if paid.points_used:
+        await spend_points(work, paid.order_id, points=paid.points_used, at=at)
+    source = Source("order", str(paid.order_id))
+    await earn_points(
+        work,
+        paid.member_id,
+        reward.points,
+        reason="order",
+        source=source,
+        expires_at=rules.expires_at(at),
+        at=at,
+    )
+    await earn_growth(
+        work, paid.member_id, reward.growth, source_type=source.type, source_id=source.id, at=at
+    )
+
+
+async def reverse_order(work: UnitOfWork, refunded: OrderRefunded, *, at: datetime) -> None:
+    """Return spent points, and take back earned points and growth, once per refund.
+
+    Raises TooEarly before the order was rewarded, OverRefunded when the refund cannot be.
+    """
+    rewards = OrderRewards(work.connection)
+    reward = await rewards.lock(refunded.order_id)
+    if reward is None:
+        raise TooEarly(f"order {refunded.order_id} has earned nothing yet")
+    if await rewards.has_refund(refunded.refund_id):
+        return
+    goods_fen = sum(line.amount_fen for line in refunded.lines)
+    after, reversal = reward.refund(goods_fen, points_returned=refunded.points_returned)
+    await rewards.add_refund(after, refunded.refund_id, goods_fen=goods_fen, reversal=reversal, at=at)
+    await _reverse_points(work, reward, refunded.refund_id, reversal, at=at)
+    await take_back_growth(
+        work,
+        reward.member_id,
+        reversal.growth_taken_back,
+        source_type="refund",
+        source_id=str(refunded.refund_id),
+        at=at,
+    )
+
+
+async def _reverse_points(
+    work: UnitOfWork, reward: OrderReward, refund_id: UUID, reversal: Reversal, *, at: datetime
+) -> None:
+    book, source = PointsBook(work.connection), Source("refund", str(refund_id))
+    balance = await book.lock(reward.member_id)
+    returned = balance.receive(Kind.RETURN, reversal.points_returned)
+    taken = balance.after(returned).take_back(reversal.points_taken_back)
+    rules = await RuleBook(work.connection).rules()
+    moved = [*returned, *taken]
+    await book.post(reward.member_id, moved, source, at=at, expires_at=rules.expires_at(at))
+    events = [
+        PointsReversed(
+            entry_id=transfers[0].id,
+            member_id=reward.member_id,
+            points=points,
+            reason=reason,
+            order_id=reward.order_id,
+            refund_id=refund_id,
+            reversed_at=at,
+        )
+        for transfers, points, reason in (
+            (returned, reversal.points_returned, "spent-points-returned"),
+            (taken, -reversal.points_taken_back, "earned-points-taken-back"),
+        )
+        if transfers
+    ]
+    await work.outbox.add(*events, at=at)

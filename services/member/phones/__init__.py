@@ -1,0 +1,1 @@
+"""The phone a member chose to give (LG-02)."""
