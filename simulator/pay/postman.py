@@ -24,11 +24,15 @@ class Postman:
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled; what goes wrong unexpectedly is logged and tried again a second later."""
         try:
             while True:
-                self._settle_refunds()
-                self._send_notices()
+                try:
+                    self._settle_refunds()
+                    self._send_notices()
+                except Exception:
+                    log.exception("the background work failed")
+                    await asyncio.sleep(1)
                 await self._platform.clock.wait_until(self._next_due())
         finally:
             for task in self._under_way.values():
@@ -79,7 +83,7 @@ class Postman:
                 self._release(notice["out_trade_no"])
         except Exception:
             log.exception("a notice could not be attempted")
-            raise
+            await asyncio.sleep(1)
         finally:
             del self._under_way[notice["number"]]
             self._platform.clock.wake()
