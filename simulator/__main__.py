@@ -11,7 +11,13 @@ def main() -> None:
     settings = SimulatorSettings()
     print(f"WeChat simulator: {settings.base_url}/  (keys and books in {settings.folder})", flush=True)
     uvicorn.run(
-        create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        # A call that a fault leaves hanging must not keep the process from stopping.
+        timeout_graceful_shutdown=2,
     )
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from simulator.books import Row
 from simulator.clock import instant, rfc3339
 from simulator.control import views
-from simulator.control.door import Asked, Content, ControlError, asked, content_of, missing, postman_of
+from simulator.control.door import Asked, Content, asked, content_of, missing, postman_of
 from simulator.faults import Rule
 from simulator.pay import notices, transactions
 from simulator.pay.notices import VARIANTS, Variant
@@ -18,6 +18,7 @@ from simulator.platform import Platform, platform_of
 from simulator.settings import Rules
 
 RULES: TypeAdapter[list[Rule]] = TypeAdapter(list[Rule])
+CHANGES: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
 
 
 class Send(Asked):
@@ -42,7 +43,7 @@ class Send(Asked):
 
 
 class ClockChange(Asked):
-    """Exactly one of the three moves; `signatures` parts or joins the clock that signatures carry."""
+    """Where the clock goes; `signatures` parts or joins the clock that signatures carry."""
 
     now: str | None = None
     offset_seconds: float | None = None
@@ -59,10 +60,7 @@ class ModeChange(Asked):
 
 def put_faults(request: Request) -> Content:
     """`PUT /_control/faults`: a list of rules, or `{"rules": […]}`, in place of those so far."""
-    try:
-        content = orjson.loads(content_of(request))
-    except orjson.JSONDecodeError:
-        raise ControlError(422, "invalid", "the body is not JSON") from None
+    content = orjson.loads(content_of(request))
     rules = content.get("rules") if isinstance(content, dict) else content
     platform_of(request).faults.replace(RULES.validate_python(rules))
     return show_faults(request)
@@ -112,10 +110,7 @@ def put_clock(request: Request) -> Content:
     if wish.offset_seconds is not None:
         offset_seconds = wish.offset_seconds
     if wish.now is not None:
-        try:
-            offset_seconds += instant(wish.now) - clock.now()
-        except ValueError:
-            raise ControlError(422, "invalid", "now must be an RFC 3339 time with a zone") from None
+        offset_seconds += instant(wish.now) - clock.now()
     if wish.advance_seconds is not None:
         offset_seconds += wish.advance_seconds
     if wish.signatures is not None:
@@ -134,7 +129,7 @@ def show_rules(request: Request) -> Content:
 def put_rules(request: Request) -> Content:
     """`PUT /_control/rules`: change the named rules, keep the others."""
     platform = platform_of(request)
-    changes = orjson.loads(content_of(request))
+    changes = CHANGES.validate_json(content_of(request))
     platform.rules = Rules.model_validate({**platform.rules.model_dump(), **changes})
     platform.books.keep("rules", platform.rules.model_dump())
     return show_rules(request)
