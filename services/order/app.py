@@ -1,0 +1,41 @@
+"""The HTTP process of the order service."""
+
+from fastapi import FastAPI
+
+from services.order.carts.api import router as carts
+from services.order.checkout.api import router as checkout
+from services.order.freight.api import router as freight
+from services.order.orders.api import router as orders
+from services.order.orders.operator_api import router as operator_orders
+from services.order.refunds.api import router as refunds
+from services.order.resources import OrderResources, open_resources
+from services.order.settings import Settings
+from services.order.shipments.api import router as shipments
+from services.order.shipments.logistics_api import router as logistics
+from shared.http.app import create_service_app
+from shared.process import serve
+
+
+def create_app(resources: OrderResources) -> FastAPI:
+    """The order service's app."""
+    return create_service_app(
+        resources,
+        carts,
+        checkout,
+        orders,
+        operator_orders,
+        shipments,
+        logistics,
+        refunds,
+        freight,
+        title="Jishi order service",
+    )
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    serve("order", Settings, open_resources, create_app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The freight rule of the shop."""

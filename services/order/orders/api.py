@@ -1,0 +1,89 @@
+"""Orders over HTTP for members (OR-01, OR-11)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Response
+from pydantic import Field
+from starlette.responses import JSONResponse
+
+from services.order.checkout.bodies import CheckoutWish
+from services.order.cursors import after_id
+from services.order.orders.close_order import cancel_order
+from services.order.orders.details import OrderDetailView, detail
+from services.order.orders.domain import OrderStatus
+from services.order.orders.pay_order import pay_order
+from services.order.orders.place_order import Placing, place_order
+from services.order.orders.queries import lines_of, orders_of_member
+from services.order.orders.storage import Orders
+from services.order.orders.views import OrderStatusView, OrderView, PaymentView, PlacedOrderView
+from services.order.resources import OrderDoor
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.callers import Member
+from shared.http.idempotency import Idempotent
+from shared.http.paging import After, Limit, Page, cursor
+from shared.http.problems import NotFound
+from shared.http.work import Now
+
+router = service_router("/orders", tags=["orders"])
+
+
+class OrderCreate(CheckoutWish):
+    """The wish that was previewed, and the fingerprint of the quote that was agreed to."""
+
+    quote_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+@router.post("", status_code=201, response_model=PlacedOrderView)
+async def place(
+    body: OrderCreate, caller: Member, resources: OrderDoor, key: Idempotent, now: Now
+) -> Response:
+    """Place an order at the previewed price: stock, coupon and points are held until it is paid or closed."""
+    placing = Placing(body.wish(), body.quote_fingerprint)
+    order = await place_order(resources, caller, placing, key, at=now)
+    return JSONResponse(PlacedOrderView.of(order).model_dump(mode="json"), 201)
+
+
+@router.get("")
+async def list_orders(
+    caller: Member,
+    resources: OrderDoor,
+    status: OrderStatus | None = None,
+    limit: Limit = 20,
+    after: After = None,
+) -> Page[OrderView]:
+    """The caller's orders, latest first."""
+    async with reading(resources.engine) as connection:
+        orders = await orders_of_member(
+            connection, caller.member_id, status=status, after=after_id(after), limit=limit + 1
+        )
+        page = orders[:limit]
+        lines = await lines_of(connection, page)
+    return Page(
+        items=[OrderView.of(order, lines[order.id]) for order in page],
+        next=cursor(page[-1].id) if len(orders) > limit else None,
+    )
+
+
+@router.get("/{order_id}")
+async def get_order(order_id: UUID, caller: Member, resources: OrderDoor) -> OrderDetailView:
+    """One of the caller's orders in full."""
+    async with reading(resources.engine) as connection:
+        order = await Orders(connection).find(order_id)
+        if order.member_id != caller.member_id:
+            raise NotFound()
+        return await detail(connection, resources.field_keys, order)
+
+
+@router.post("/{order_id}/pay")
+async def pay(order_id: UUID, caller: Member, resources: OrderDoor, now: Now) -> PaymentView:
+    """What the client needs to pay the order; an order of 0 fen is paid by this alone."""
+    payment = await pay_order(resources, caller, order_id, at=now)
+    return PaymentView(order_id=order_id, status=payment.status, request_payment=payment.request_payment)
+
+
+@router.post("/{order_id}/cancel")
+async def cancel(order_id: UUID, caller: Member, resources: OrderDoor, now: Now) -> OrderStatusView:
+    """Close an unpaid order; `closing` while the payment service cannot say yet how it stands."""
+    return OrderStatusView.of(await cancel_order(resources, caller, order_id, at=now))

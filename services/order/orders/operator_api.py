@@ -1,0 +1,64 @@
+"""Orders over HTTP for operators."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query
+from pydantic import AwareDatetime
+
+from services.order.cursors import after_id
+from services.order.orders.details import OperatorOrderDetailView, OperatorOrderView, operator_detail
+from services.order.orders.domain import OrderStatus
+from services.order.orders.queries import OrderFilter, all_orders, lines_of
+from services.order.orders.storage import Orders
+from services.order.orders.views import told
+from services.order.resources import OrderDoor
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.callers import ROLES, Operator
+from shared.http.identity import Principal
+from shared.http.paging import After, Limit, Page, cursor
+
+router = service_router("/operator/orders", tags=["orders"])
+
+Reader = Annotated[Principal, Depends(Operator(*ROLES))]
+
+
+@router.get("")
+async def list_orders(
+    operator: Reader,
+    resources: OrderDoor,
+    status: OrderStatus | None = None,
+    member_id: UUID | None = None,
+    order_number: Annotated[str | None, Query(max_length=32)] = None,
+    placed_from: AwareDatetime | None = None,
+    placed_before: AwareDatetime | None = None,
+    limit: Limit = 20,
+    after: After = None,
+) -> Page[OperatorOrderView]:
+    """Orders of all members, latest first."""
+    wanted = OrderFilter(
+        status=status,
+        member_id=member_id,
+        order_number=order_number,
+        placed_from=placed_from,
+        placed_before=placed_before,
+    )
+    async with reading(resources.engine) as connection:
+        orders = await all_orders(connection, wanted, after=after_id(after), limit=limit + 1)
+        page = orders[:limit]
+        lines = await lines_of(connection, page)
+    return Page(
+        items=[
+            OperatorOrderView(**told(order, lines[order.id]), member_id=order.member_id) for order in page
+        ],
+        next=cursor(page[-1].id) if len(orders) > limit else None,
+    )
+
+
+@router.get("/{order_id}")
+async def get_order(order_id: UUID, operator: Reader, resources: OrderDoor) -> OperatorOrderDetailView:
+    """One order in full."""
+    async with reading(resources.engine) as connection:
+        order = await Orders(connection).find(order_id)
+        return await operator_detail(connection, resources.field_keys, order, roles=operator.roles)

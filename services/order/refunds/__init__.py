@@ -1,0 +1,1 @@
+"""Giving money back by line and quantity (PY-08)."""

@@ -1,0 +1,101 @@
+"""Refunds over HTTP: operators give, members look (PY-08)."""
+
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import Depends, Response
+from pydantic import Field, model_validator
+
+from services.order.cursors import after_id
+from services.order.orders.storage import Orders
+from services.order.refunds.domain import RefundStatus
+from services.order.refunds.request_refund import RefundWish, request_refund, retry_refund
+from services.order.refunds.storage import Refunds
+from services.order.refunds.views import OperatorRefundView, RefundView, operator_refunds, refunds_of
+from services.order.resources import OrderDoor
+from shared.database import UnitOfWork
+from shared.http.app import service_router
+from shared.http.bodies import Body, Id, Quantity, Text
+from shared.http.callers import ROLES, Member, Operator
+from shared.http.idempotency import Idempotent, once
+from shared.http.identity import Principal
+from shared.http.paging import After, Limit, Page, cursor
+from shared.http.problems import NotFound
+from shared.http.work import Now, Work
+
+router = service_router(tags=["refunds"])
+
+Refunder = Annotated[Principal, Depends(Operator("finance", "operations"))]
+
+
+class UnitsToRefund(Body):
+    """So many units of an order line; their money follows from the agreed price."""
+
+    order_line_id: Id
+    quantity: Quantity
+
+
+class RefundCreate(Body):
+    """What goes back, and why; `include_freight` unless left out: only while nothing was shipped."""
+
+    lines: Annotated[list[UnitsToRefund], Field(min_length=1, max_length=100)]
+    reason: Text
+    include_freight: bool | None = None
+
+    @model_validator(mode="after")
+    def _each_line_once(self) -> Self:
+        if len({line.order_line_id for line in self.lines}) != len(self.lines):
+            raise ValueError("each line may be listed once")
+        return self
+
+
+@router.get("/orders/{order_id}/refunds")
+async def get_refunds(order_id: UUID, caller: Member, work: Work) -> list[RefundView]:
+    """What of the caller's order went back, or is about to."""
+    order = await Orders(work.connection).find(order_id)
+    if order.member_id != caller.member_id:
+        raise NotFound()
+    return await refunds_of(work.connection, order_id)
+
+
+@router.post("/operator/orders/{order_id}/refunds", status_code=201, response_model=OperatorRefundView)
+async def refund(
+    order_id: UUID,
+    body: RefundCreate,
+    operator: Refunder,
+    resources: OrderDoor,
+    key: Idempotent,
+    now: Now,
+) -> Response:
+    """Give units of a paid order back."""
+    units = {line.order_line_id: line.quantity for line in body.lines}
+    wish = RefundWish(units, body.reason, body.include_freight)
+
+    async def do(work: UnitOfWork) -> OperatorRefundView:
+        requested, back = await request_refund(
+            work, resources.settings, order_id, wish, operator=operator, at=now
+        )
+        return OperatorRefundView.of(requested, back)
+
+    return await once(resources.engine, key, do)
+
+
+@router.get("/operator/refunds")
+async def list_refunds(
+    operator: Annotated[Principal, Depends(Operator(*ROLES))],
+    work: Work,
+    status: RefundStatus | None = None,
+    limit: Limit = 20,
+    after: After = None,
+) -> Page[OperatorRefundView]:
+    """Refunds of all orders, latest first."""
+    refunds = await Refunds(work.connection).page(status=status, after=after_id(after), limit=limit + 1)
+    items = await operator_refunds(work.connection, refunds[:limit])
+    return Page(items=items, next=cursor(items[-1].refund_id) if len(refunds) > limit else None)
+
+
+@router.post("/operator/refunds/{refund_id}/retry")
+async def retry(refund_id: UUID, operator: Refunder, work: Work, now: Now) -> OperatorRefundView:
+    """Have a refund that needs attention paid out after all."""
+    retried = await retry_refund(work, refund_id, operator=operator, at=now)
+    return (await operator_refunds(work.connection, [retried]))[0]

@@ -1,0 +1,1 @@
+"""Parcels: shipping, reporting to WeChat, tracking, receipt (OR-03, OR-14)."""

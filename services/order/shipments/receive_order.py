@@ -1,0 +1,37 @@
+"""The goods were received: by the member's word, or because the time for it ran out."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.order.orders.announce import order_completed
+from services.order.orders.domain import SYSTEM, Actor, Order, OrderStatus
+from services.order.orders.storage import Orders
+from services.order.shipments.ship_order import AUTO_RECEIVE
+from shared.database import UnitOfWork
+from shared.http.identity import Principal
+from shared.http.problems import NotFound
+
+
+async def confirm_receipt(work: UnitOfWork, caller: Principal, order_id: UUID, *, at: datetime) -> Order:
+    """Complete the caller's shipped order; after-sale time counts from now. Raises NotFound, WrongStatus."""
+    order = await Orders(work.connection).lock(order_id)
+    if order.member_id != caller.member_id:
+        raise NotFound()
+    if order.status is OrderStatus.COMPLETED:
+        return order
+    order.require(OrderStatus.SHIPPED)
+    return await _complete(work, order, by=Actor("member", caller.member_id), at=at)
+
+
+async def receive_unconfirmed(work: UnitOfWork, order_id: UUID, *, at: datetime) -> None:
+    """Complete a shipped order that nobody confirmed in time."""
+    order = await Orders(work.connection).lock(order_id)
+    if order.status is OrderStatus.SHIPPED:
+        await _complete(work, order, by=SYSTEM, at=at)
+
+
+async def _complete(work: UnitOfWork, order: Order, *, by: Actor, at: datetime) -> Order:
+    order = await Orders(work.connection).move(order, OrderStatus.COMPLETED, by=by, at=at)
+    await work.outbox.add(order_completed(order, completed_by=by.kind, at=at), at=at)
+    await work.timers.cancel(AUTO_RECEIVE, str(order.id))
+    return order
