@@ -1,0 +1,1 @@
+"""The cash books: append-only double entry."""

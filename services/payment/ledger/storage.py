@@ -1,0 +1,71 @@
+"""Posting to the cash books: journals whose entries sum to zero, once per source and kind (K13, M6, P10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.ids import new_id
+
+_POST = text(
+    "INSERT INTO journals (journal_id, source_type, source_id, kind, payment_id, posted_at)"
+    " VALUES (:journal_id, :source_type, :source_id, :kind, :payment_id, :at)"
+)
+_ENTER = text(
+    "INSERT INTO journal_entries (journal_id, account, amount_fen)"
+    " SELECT :journal_id, * FROM unnest(CAST(:accounts AS text[]), CAST(:amounts_fen AS bigint[]))"
+)
+
+
+class Account(StrEnum):
+    """Where money is, or to whom it is owed; debits are positive."""
+
+    PROVIDER_RECEIVABLE = "provider_receivable"
+    ORDER_RECEIPTS = "order_receipts"
+    REFUNDS_PAYABLE = "refunds_payable"
+    SURPLUS_PAYABLE = "surplus_payable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a journal is about; the three together are unique."""
+
+    type: str
+    id: str
+    kind: str
+
+
+class Ledger:
+    """The cash books within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def post(
+        self, source: Source, entries: Mapping[Account, int], *, payment_id: UUID, at: datetime
+    ) -> None:
+        """Append one movement; ``entries`` are fen by account. The database refuses an unbalanced or repeated one."""
+        journal_id = new_id()
+        await self._connection.execute(
+            _POST,
+            {
+                "journal_id": journal_id,
+                "source_type": source.type,
+                "source_id": source.id,
+                "kind": source.kind,
+                "payment_id": payment_id,
+                "at": at,
+            },
+        )
+        await self._connection.execute(
+            _ENTER,
+            {
+                "journal_id": journal_id,
+                "accounts": [account.value for account in entries],
+                "amounts_fen": list(entries.values()),
+            },
+        )

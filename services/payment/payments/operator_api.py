@@ -1,0 +1,158 @@
+"""Payments as operators see them; reading changes nothing and shows nothing personal."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query
+
+from services.payment.payments import queries
+from services.payment.payments.domain import PaymentStatus
+from services.payment.resources import Own
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.bodies import View
+from shared.http.callers import ROLES, Operator
+from shared.http.paging import After, Limit, Page, cursor, position
+from shared.http.problems import Invalid, NotFound
+
+router = service_router("/operator", tags=["operator"])
+AnyOperator = Depends(Operator(*ROLES))
+
+
+class PaymentSummary(View):
+    """A payment in a list."""
+
+    payment_id: UUID
+    order_id: UUID
+    order_number: str | None
+    member_id: UUID | None
+    status: str
+    method: str | None
+    transaction_id: str | None
+    amount_fen: int
+    paid_fen: int
+    refunded_fen: int
+    opened_at: datetime
+    expires_at: datetime
+    disputed_at: datetime | None
+    paid_at: datetime | None
+    closed_at: datetime | None
+
+
+class AttemptView(View):
+    """One try at the provider; ``surplus_reason`` when it was paid and nobody wanted the money."""
+
+    out_trade_no: str
+    number: int
+    status: str
+    transaction_id: str | None
+    surplus_reason: str | None
+    initiated_at: datetime
+    prepaid_at: datetime | None
+    queried_at: datetime | None
+    paid_at: datetime | None
+    closed_at: datetime | None
+    last_error: str | None
+
+
+class NoticeView(View):
+    """A notice that was taken."""
+
+    kind: str
+    notice_id: str
+    event_type: str
+    out_trade_no: str
+    received_at: datetime
+
+
+class RefundView(View):
+    """Money given back, or to be given back."""
+
+    refund_id: UUID
+    refund_number: str
+    kind: str
+    out_trade_no: str
+    refund_fen: int
+    reason: str
+    status: str
+    failure: str | None
+    requested_at: datetime
+    refunded_at: datetime | None
+
+
+class LedgerEntryView(View):
+    """One entry of the cash books; debits are positive."""
+
+    journal_id: UUID
+    source_type: str
+    source_id: str
+    kind: str
+    posted_at: datetime
+    account: str
+    amount_fen: int
+
+
+class PaymentDetail(PaymentSummary):
+    """A payment with everything that happened to it."""
+
+    attempts: list[AttemptView]
+    notices: list[NoticeView]
+    refunds: list[RefundView]
+    ledger: list[LedgerEntryView]
+
+
+class CashAccountView(View):
+    """An account of the cash books and what it holds."""
+
+    account: str
+    balance_fen: int
+
+
+class CashAccountsView(View):
+    """All accounts; their balances sum to zero (P10)."""
+
+    items: list[CashAccountView]
+
+
+@router.get("/payments", dependencies=[AnyOperator])
+async def list_payments(
+    resources: Own,
+    status: PaymentStatus | None = None,
+    is_disputed: Annotated[bool, Query()] = False,
+    after: After = None,
+    limit: Limit = 20,
+) -> Page[PaymentSummary]:
+    """Payments, newest first; ``is_disputed`` shows only those that need a person's attention."""
+    async with reading(resources.engine) as connection:
+        rows = await queries.list_payments(
+            connection, status=status, is_disputed=is_disputed, after=_after(after), limit=limit + 1
+        )
+    items = [PaymentSummary(**row) for row in rows[:limit]]
+    return Page(items=items, next=cursor(items[-1].payment_id) if len(rows) > limit else None)
+
+
+@router.get("/payments/{order_id}", dependencies=[AnyOperator])
+async def show_payment(order_id: UUID, resources: Own) -> PaymentDetail:
+    """An order's payment with its attempts, notices, refunds and journal entries."""
+    async with reading(resources.engine) as connection:
+        found = await queries.payment_of(connection, order_id)
+    if found is None:
+        raise NotFound()
+    return PaymentDetail.model_validate(found)
+
+
+@router.get("/cash-accounts", dependencies=[Depends(Operator("finance", "auditor"))])
+async def show_cash_accounts(resources: Own) -> CashAccountsView:
+    """What each account of the cash books holds."""
+    async with reading(resources.engine) as connection:
+        rows = await queries.balances(connection)
+    return CashAccountsView(items=[CashAccountView(**row) for row in rows])
+
+
+def _after(after: str | None) -> UUID | None:
+    found = position(after, parts=1)
+    try:
+        return None if found is None else UUID(str(found[0]))
+    except ValueError as error:
+        raise Invalid("The cursor in `after` is not one of ours.") from error

@@ -1,0 +1,67 @@
+"""What operators see of payments; a fixed number of statements each."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_LIST = text(
+    "SELECT payment_id, order_id, order_number, member_id, status, method, transaction_id, amount_fen, paid_fen,"
+    " refunded_fen, opened_at, expires_at, disputed_at, paid_at, closed_at FROM payments"
+    " WHERE (CAST(:status AS text) IS NULL OR status = :status)"
+    " AND (NOT :is_disputed OR disputed_at IS NOT NULL)"
+    " AND (CAST(:after AS uuid) IS NULL OR payment_id < :after) ORDER BY payment_id DESC LIMIT :limit"
+)
+_ONE = text(
+    "SELECT payment_id, order_id, order_number, member_id, status, method, transaction_id, amount_fen, paid_fen,"
+    " refunded_fen, opened_at, expires_at, disputed_at, paid_at, closed_at FROM payments WHERE order_id = :order_id"
+)
+_ATTEMPTS = text(
+    "SELECT out_trade_no, number, status, transaction_id, surplus_reason, initiated_at, prepaid_at, queried_at,"
+    " paid_at, closed_at, last_error FROM attempts WHERE payment_id = :payment_id ORDER BY number"
+)
+_NOTICES = text(
+    "SELECT n.kind, n.notice_id, n.event_type, n.out_trade_no, n.received_at FROM notices n"
+    " JOIN attempts a USING (out_trade_no) WHERE a.payment_id = :payment_id ORDER BY n.received_at"
+)
+_REFUNDS = text(
+    "SELECT refund_id, refund_number, kind, out_trade_no, refund_fen, reason, status, failure, requested_at,"
+    " refunded_at FROM refunds WHERE payment_id = :payment_id ORDER BY requested_at, refund_id"
+)
+_LEDGER = text(
+    "SELECT j.journal_id, j.source_type, j.source_id, j.kind, j.posted_at, e.account, e.amount_fen"
+    " FROM journals j JOIN journal_entries e USING (journal_id) WHERE j.payment_id = :payment_id"
+    " ORDER BY j.posted_at, j.journal_id, e.amount_fen DESC"
+)
+_BALANCES = text(
+    "SELECT account, sum(amount_fen)::bigint AS balance_fen FROM journal_entries GROUP BY account ORDER BY account"
+)
+
+
+async def list_payments(
+    connection: AsyncConnection, *, status: str | None, is_disputed: bool, after: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """Payments, newest first."""
+    rows = await connection.execute(
+        _LIST, {"status": status, "is_disputed": is_disputed, "after": after, "limit": limit}
+    )
+    return [row._asdict() for row in rows]
+
+
+async def payment_of(connection: AsyncConnection, order_id: UUID) -> dict[str, Any] | None:
+    """An order's payment with its attempts, notices, refunds and journal entries."""
+    row = (await connection.execute(_ONE, {"order_id": order_id})).one_or_none()
+    if row is None:
+        return None
+    found = row._asdict()
+    parts = {"attempts": _ATTEMPTS, "notices": _NOTICES, "refunds": _REFUNDS, "ledger": _LEDGER}
+    for name, statement in parts.items():
+        rows = await connection.execute(statement, {"payment_id": row.payment_id})
+        found[name] = [each._asdict() for each in rows]
+    return found
+
+
+async def balances(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """What each account of the cash books holds, in fen; they sum to zero (P10)."""
+    return [row._asdict() for row in await connection.execute(_BALANCES)]

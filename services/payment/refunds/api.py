@@ -1,0 +1,88 @@
+"""Refund attempts as operators see them, and their second try."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
+from starlette.responses import Response
+
+from services.payment.refunds import queries
+from services.payment.refunds.domain import RefundAttemptStatus
+from services.payment.refunds.retry_refund import retry_refund
+from services.payment.resources import Own
+from shared.database import UnitOfWork, reading
+from shared.http.app import service_router
+from shared.http.bodies import View
+from shared.http.callers import ROLES, Operator
+from shared.http.idempotency import Idempotent, once
+from shared.http.identity import Principal
+from shared.http.paging import After, Limit, Page, cursor, position
+from shared.http.problems import Invalid
+from shared.http.work import Now
+
+router = service_router("/operator/refund-attempts", tags=["operator"])
+Finance = Annotated[Principal, Depends(Operator("finance"))]
+
+
+class RefundAttemptView(View):
+    """One number under which WeChat Pay was asked to give money back, and the refund it belongs to."""
+
+    out_refund_no: str
+    number: int
+    status: str
+    calls: int
+    wechat_refund_id: str | None
+    requested_at: datetime
+    called_at: datetime | None
+    finished_at: datetime | None
+    last_error: str | None
+    refund_id: UUID
+    kind: str
+    order_id: UUID
+    out_trade_no: str
+    refund_fen: int
+    reason: str
+    refund_status: str
+    failure: str | None
+
+
+@router.get("", dependencies=[Depends(Operator(*ROLES))])
+async def list_refund_attempts(
+    resources: Own, status: RefundAttemptStatus | None = None, after: After = None, limit: Limit = 20
+) -> Page[RefundAttemptView]:
+    """Refund attempts, newest first; ``abnormal``, ``closed`` and ``refused`` ones wait for a decision."""
+    async with reading(resources.engine) as connection:
+        rows = await queries.list_refund_attempts(
+            connection, status=status, before=_before(after), limit=limit + 1
+        )
+    items = [RefundAttemptView(**row) for row in rows[:limit]]
+    last = cursor(items[-1].requested_at, items[-1].out_refund_no) if len(rows) > limit else None
+    return Page(items=items, next=last)
+
+
+@router.post("/{out_refund_no}/retry", status_code=202, response_model=RefundAttemptView)
+async def retry(out_refund_no: str, resources: Own, operator: Finance, key: Idempotent, at: Now) -> Response:
+    """Go on with a refund that WeChat Pay could not pay out."""
+
+    async def do(work: UnitOfWork) -> RefundAttemptView:
+        number = await retry_refund(work, out_refund_no, at=at)
+        await work.audit_log.record(
+            "refund.retry",
+            out_refund_no,
+            actor_id=operator.subject,
+            actor_roles=sorted(operator.roles),
+            at=at,
+            after={"out_refund_no": number},
+        )
+        return RefundAttemptView(**await queries.refund_attempt(work.connection, number))
+
+    return await once(resources.engine, key, do, status=202)
+
+
+def _before(after: str | None) -> tuple[datetime, str] | None:
+    found = position(after, parts=2)
+    try:
+        return None if found is None else (datetime.fromisoformat(str(found[0])), str(found[1]))
+    except ValueError as error:
+        raise Invalid("The cursor in `after` is not one of ours.") from error

@@ -1,0 +1,38 @@
+"""What operators see of refund attempts."""
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_COLUMNS = (
+    "a.out_refund_no, a.number, a.status, a.calls, a.wechat_refund_id, a.requested_at, a.called_at, a.finished_at,"
+    " a.last_error, r.refund_id, r.kind, r.order_id, r.out_trade_no, r.refund_fen, r.reason,"
+    " r.status AS refund_status, r.failure"
+)
+_LIST = text(
+    f"SELECT {_COLUMNS} FROM refund_attempts a JOIN refunds r USING (refund_id)"
+    " WHERE (CAST(:status AS text) IS NULL OR a.status = :status)"
+    " AND (CAST(:before_at AS timestamptz) IS NULL OR (a.requested_at, a.out_refund_no) < (:before_at, :before_number))"
+    " ORDER BY a.requested_at DESC, a.out_refund_no DESC LIMIT :limit"
+)
+_ONE = text(
+    f"SELECT {_COLUMNS} FROM refund_attempts a JOIN refunds r USING (refund_id) WHERE a.out_refund_no = :number"
+)
+
+
+async def list_refund_attempts(
+    connection: AsyncConnection, *, status: str | None, before: tuple[Any, str] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Refund attempts, newest first; ``before`` is the (requested_at, out_refund_no) of the page before."""
+    before_at, before_number = before or (None, None)
+    rows = await connection.execute(
+        _LIST,
+        {"status": status, "before_at": before_at, "before_number": before_number, "limit": limit},
+    )
+    return [row._asdict() for row in rows]
+
+
+async def refund_attempt(connection: AsyncConnection, out_refund_no: str) -> dict[str, Any]:
+    """One refund attempt, which exists."""
+    return (await connection.execute(_ONE, {"number": out_refund_no})).one()._asdict()

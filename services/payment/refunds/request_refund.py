@@ -1,0 +1,77 @@
+"""Giving back a part of what an order paid, on the order service's word."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.payment.ledger.storage import Account
+from services.payment.payments.domain import Payment, PaymentStatus
+from services.payment.payments.storage import Payments
+from services.payment.refunds.begin_refund import begin_refund
+from services.payment.refunds.domain import Refund, RefundKind, RefundStatus
+from services.payment.refunds.storage import Refunds
+from shared.database import UnitOfWork
+from shared.events import RefundFailed, RefundRequested, RefundSucceeded
+from shared.messaging.reactions import TooEarly
+
+TOO_MUCH = "more than is left of what was paid, or more than 50 refunds"
+NEVER_PAID = "the order was never paid"
+
+
+async def request_refund(work: UnitOfWork, asked: RefundRequested, *, at: datetime) -> None:
+    """Set the amount aside and begin the refund, once per ``refund_id``; too much is refused (P8).
+
+    Nothing to give back succeeds at once. Raises TooEarly while the order's payment has not succeeded.
+    """
+    payment = await Payments(work.connection).find(asked.order_id)
+    if payment is None or payment.status is PaymentStatus.PAYING:
+        raise TooEarly(f"order {asked.order_id} has not been paid")
+    refunds = Refunds(work.connection)
+    if await refunds.exists(asked.refund_id):
+        return
+    if payment.status is PaymentStatus.CLOSED:
+        await work.outbox.add(_failed(asked, payment, NEVER_PAID, at=at), at=at)
+    elif asked.refund_fen == 0:
+        await work.outbox.add(_nothing_owed(asked, payment, at=at), at=at)
+    elif await refunds.reserve(payment.payment_id, asked.refund_fen):
+        out_trade_no = await refunds.paid_number(payment.payment_id)
+        refund = _refund(asked, payment, out_trade_no)
+        await begin_refund(work, refund, taken_from=Account.ORDER_RECEIPTS, at=at)
+    else:
+        refused = replace(_refund(asked, payment, ""), status=RefundStatus.REFUSED)
+        await refunds.add(refused, failure=TOO_MUCH, at=at)
+        await work.outbox.add(_failed(asked, payment, TOO_MUCH, at=at), at=at)
+
+
+def _refund(asked: RefundRequested, payment: Payment, out_trade_no: str) -> Refund:
+    return Refund(
+        refund_id=asked.refund_id,
+        refund_number=asked.refund_number,
+        kind=RefundKind.ORDER,
+        payment_id=payment.payment_id,
+        order_id=payment.order_id,
+        out_trade_no=out_trade_no,
+        total_fen=payment.amount_fen,
+        refund_fen=asked.refund_fen,
+        reason=asked.reason,
+        status=RefundStatus.PROCESSING,
+    )
+
+
+def _nothing_owed(asked: RefundRequested, payment: Payment, *, at: datetime) -> RefundSucceeded:
+    return RefundSucceeded(
+        refund_id=asked.refund_id,
+        order_id=payment.order_id,
+        payment_id=payment.payment_id,
+        refund_fen=0,
+        refunded_at=at,
+    )
+
+
+def _failed(asked: RefundRequested, payment: Payment, reason: str, *, at: datetime) -> RefundFailed:
+    return RefundFailed(
+        refund_id=asked.refund_id,
+        order_id=payment.order_id,
+        payment_id=payment.payment_id,
+        reason=reason,
+        failed_at=at,
+    )

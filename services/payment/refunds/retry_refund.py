@@ -1,0 +1,40 @@
+"""An operator's second try of a refund that WeChat Pay could not pay out."""
+
+from datetime import datetime
+
+from services.payment.refunds.domain import ADVANCE_REFUND, RefundAttemptStatus, RefundStatus
+from services.payment.refunds.storage import Refunds
+from shared.database import UnitOfWork
+from shared.http.problems import NotFound, Problem
+
+
+class RefundNotFailed(Problem):
+    """Only a failed refund's newest attempt can be tried again."""
+
+    slug, title, status = "payment/refund-not-failed", "This refund is not waiting for a decision", 409
+
+
+async def retry_refund(work: UnitOfWork, out_refund_no: str, *, at: datetime) -> str:
+    """Go on with a failed refund; returns the number under which.
+
+    ABNORMAL is queried again (the money may have been paid out by hand), a refused one is called for again, both under
+    the same number; only after CLOSED does WeChat Pay want a new one (wechat.md 5.10). Raises NotFound, RefundNotFailed.
+    """
+    refunds = Refunds(work.connection)
+    found = await refunds.lock_by_number(out_refund_no)
+    if found is None:
+        raise NotFound()
+    refund, attempt = found
+    newest = await refunds.newest_number(refund.refund_id)
+    if refund.status is not RefundStatus.FAILED or attempt.number != newest:
+        raise RefundNotFailed()
+    match attempt.status:
+        case RefundAttemptStatus.CLOSED:
+            out_refund_no = await refunds.add_attempt(refund, attempt.number + 1, at=at)
+        case RefundAttemptStatus.ABNORMAL:
+            await refunds.move_attempt(out_refund_no, RefundAttemptStatus.PROCESSING, at=at)
+        case _:
+            await refunds.move_attempt(out_refund_no, RefundAttemptStatus.REQUESTED, at=at)
+    await refunds.move(refund, RefundStatus.PROCESSING, at=at)
+    await work.timers.set(ADVANCE_REFUND, out_refund_no, due_at=at)
+    return out_refund_no

@@ -1,0 +1,1 @@
+"""What somebody said about money and was not believed."""

@@ -1,0 +1,24 @@
+"""The payment service's worker: refunds on orders' word, and the timers that ask WeChat Pay."""
+
+from services.payment.payments.timers import timers as payments
+from services.payment.refunds.reactions import reactions as refunds
+from services.payment.refunds.timers import timers as refund_calls
+from services.payment.resources import PaymentResources, open_resources
+from services.payment.settings import Settings
+from shared.messaging.transport import Transport
+from shared.process import work
+from shared.worker import Worker
+
+
+def create_worker(resources: PaymentResources, transport: Transport) -> Worker:
+    """Everything of the payment service that happens without a request."""
+    return Worker(resources, transport, reactions=[refunds], timers=[payments, refund_calls])
+
+
+def main() -> None:
+    """Work until told to stop."""
+    work("payment", Settings, open_resources, create_worker)
+
+
+if __name__ == "__main__":
+    main()
