@@ -5,19 +5,20 @@ from fastapi import FastAPI
 from services.catalog.categories import api as categories
 from services.catalog.policies import api as policies
 from services.catalog.products import api as products, operator_api as product_operators
-from services.catalog.resources import open_resources
+from services.catalog.resources import CatalogResources, open_resources
+from services.catalog.search import api as search
 from services.catalog.settings import Settings
 from services.catalog.stock import api as stock
 from shared.http.app import create_service_app
 from shared.process import serve
-from shared.resources import Resources
 
 
-def create_app(resources: Resources) -> FastAPI:
+def create_app(resources: CatalogResources) -> FastAPI:
     """The catalog's app; the routes that shoppers and checkout wait for come first."""
     return create_service_app(
         resources,
         products.public,
+        search.public,
         products.internal,
         stock.internal,
         categories.public,
@@ -25,6 +26,7 @@ def create_app(resources: Resources) -> FastAPI:
         policies.operator,
         product_operators.operator,
         stock.operator,
+        search.operator,
         title="Catalog",
     )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.catalog.categories.domain import path_below
 from services.catalog.categories.storage import Categories, Category
+from services.catalog.search.usecases import reindex_category
 from shared.database import UnitOfWork
 from shared.http.problems import Invalid, NotFound
 from shared.ids import new_id
@@ -43,6 +44,7 @@ async def change_category(
         replace(each, path=path_below(each.id, [*_between(each, category_id), *after.path])) for each in below
     ]
     await categories.save(after, *moved, at=at)
+    await reindex_category(work, category_id, at=at)
     return before, after
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.catalog.products.storage import Products
+from services.catalog.search.usecases import engine as search
 from shared.database import UnitOfWork
 from shared.events import OrderPaid
 from shared.messaging.reactions import Reactions, Received
@@ -20,3 +21,4 @@ async def count_sales(work: UnitOfWork, received: Sequence[Received[OrderPaid]])
         for line in each.event.lines:
             sold[line.product_id] += line.quantity
     await Products(work.connection).count_sales(sold)
+    await search.rank_by_sales(work.connection, list(sold))

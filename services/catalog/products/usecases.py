@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.catalog.products.domain import Product, ProductChangedMeanwhile, Sku, check_choices
 from services.catalog.products.storage import Products
+from services.catalog.search.usecases import index_products
 from services.catalog.stock.usecases import receive_stock
 from shared.database import UnitOfWork
 from shared.events import ProductChanged
@@ -91,8 +92,10 @@ async def unpublish_product(work: UnitOfWork, product_id: UUID, *, at: datetime)
 
 
 async def announce(work: UnitOfWork, products: Sequence[Product], *, at: datetime) -> None:
-    """Bring prices in line with the SKUs and announce products that were just stored."""
-    await Products(work.connection).refresh_prices([product.id for product in products])
+    """Bring prices and the search index in line with products that were just stored, and announce them."""
+    product_ids = [product.id for product in products]
+    await Products(work.connection).refresh_prices(product_ids)
+    await index_products(work.connection, product_ids)
     events = [
         ProductChanged(
             product_id=product.id,

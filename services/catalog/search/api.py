@@ -1,0 +1,116 @@
+"""HTTP for searching, for suggestions while typing, and for what operators learn from it."""
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import Query, Request
+from starlette.responses import Response
+
+from services.catalog.answers import answer
+from services.catalog.operators import Reader
+from services.catalog.products.views import ProductCard
+from services.catalog.resources import catalog_resources
+from services.catalog.search.queries import hot_queries, own_queries, queries_without_result, ranked_cards
+from services.catalog.search.usecases import engine, forget_history
+from services.catalog.search.words import normalised
+from shared.clock import shop_day
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.bodies import View
+from shared.http.callers import AnyCaller, Member
+from shared.http.identity import Kind
+from shared.http.paging import After, Limit, Page
+from shared.http.work import Now, Work, resources
+
+public = service_router("/search", tags=["search"])
+operator = service_router("/operator/searches", tags=["search"])
+
+SUGGESTIONS = 10
+HOT_DAYS = 7
+
+Words = Annotated[str, Query(max_length=200)]
+
+
+class SearchPage(Page[ProductCard]):
+    """A page of found products; not ``is_exact`` when nothing fits exactly and these only come close."""
+
+    is_exact: bool
+
+
+class Suggestion(View):
+    """A word to search for: searched for before, a word of the shop, or what others search for."""
+
+    term: str
+    kind: Literal["history", "term", "hot"]
+
+
+class SuggestionList(View):
+    """At most ten suggestions, the likeliest first."""
+
+    items: list[Suggestion]
+
+
+class VainQuery(View):
+    """What people searched for and did not find."""
+
+    query: str
+    searches: int
+    last_searched_on: date
+
+
+class VainQueryList(View):
+    """The most wanted first."""
+
+    items: list[VainQuery]
+
+
+@public.get("", response_model=SearchPage)
+async def search(
+    request: Request, caller: AnyCaller, now: Now, q: Words = "", after: After = None, limit: Limit = 20
+) -> Response:
+    """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200."""
+    async with reading(resources(request).engine) as connection:
+        hits = await engine.find(connection, q)
+        page = await ranked_cards(connection, hits, after=after, limit=limit)
+    if after is None:
+        member_id = caller.member_id if caller.kind is Kind.MEMBER else None
+        results = len(hits.found) if hits.is_exact else 0
+        catalog_resources(request).search_log.note(q, results=results, member_id=member_id, at=now)
+    return answer(page)
+
+
+@public.get("/suggestions", response_model=SuggestionList)
+async def suggest(request: Request, caller: AnyCaller, now: Now, q: Words = "") -> Response:
+    """What the words may become: one's own searches, then the shop's words; without words what others search (SE-02)."""
+    beginning = normalised(q)
+    async with reading(resources(request).engine) as connection:
+        own = (
+            await own_queries(connection, caller.member_id, beginning, limit=3)
+            if caller.kind is Kind.MEMBER
+            else []
+        )
+        if beginning:
+            others, kind = await engine.suggest(connection, beginning, limit=SUGGESTIONS), "term"
+        else:
+            others, kind = await hot_queries(connection, since=_week_before(now), limit=SUGGESTIONS), "hot"
+    suggestions = [{"term": term, "kind": "history"} for term in own]
+    suggestions += [{"term": term, "kind": kind} for term in others if term not in own]
+    return answer({"items": suggestions[:SUGGESTIONS]})
+
+
+@public.delete("/history", status_code=204)
+async def clear_history(caller: Member, work: Work) -> None:
+    """Forget what the member searched for."""
+    await forget_history(work.connection, caller.member_id)
+
+
+@operator.get("/without-result")
+async def list_vain_queries(request: Request, caller: Reader, now: Now, limit: Limit = 50) -> VainQueryList:
+    """What people searched for in the last week without finding it (SE-02)."""
+    async with reading(resources(request).engine) as connection:
+        rows = await queries_without_result(connection, since=_week_before(now), limit=limit)
+    return VainQueryList(items=[VainQuery(**row) for row in rows])
+
+
+def _week_before(at: datetime) -> date:
+    return shop_day(at) - timedelta(days=HOT_DAYS)
