@@ -92,8 +92,7 @@ def order_state(platform: Platform, order: Row) -> int:
 
 def shown(platform: Platform, order: Row) -> dict[str, Any]:
     """One payment as get_order tells it."""
-    shipping = _shipping(platform, order["out_trade_no"])
-    answer = {
+    return {
         "transaction_id": order["transaction_id"],
         "merchant_id": platform.merchant.mchid,
         "sub_merchant_id": "",
@@ -105,21 +104,8 @@ def shown(platform: Platform, order: Row) -> dict[str, Any]:
         "pay_time": int(order["paid_at"]),
         "order_state": order_state(platform, order),
         "in_complaint": False,
+        "shipping": _parcels(_shipping(platform, order["out_trade_no"])),
     }
-    if shipping is not None:
-        parcels = json.loads(shipping["parcels"])
-        answer["shipping"] = {
-            "delivery_mode": shipping["delivery_mode"],
-            "logistics_type": shipping["logistics_type"],
-            "finish_shipping": bool(shipping["finished"]),
-            "goods_desc": ";".join(parcel["item_desc"] for parcel in parcels),
-            "finish_shipping_count": shipping["finish_count"],
-            "shipping_list": [
-                {**parcel, "goods_desc": parcel["item_desc"], "upload_time": int(shipping["uploaded_at"])}
-                for parcel in parcels
-            ],
-        }
-    return answer
 
 
 def record(platform: Platform, out_trade_no: str) -> dict[str, Any] | None:
@@ -182,6 +168,23 @@ def _managed_order(call: Call, key: tuple[str | None, str | None]) -> Row:
     if order is None or not known:
         raise MiniError(10060001, "payment order not exist")
     return order
+
+
+def _parcels(shipping: Row | None) -> dict[str, Any]:
+    if shipping is None:
+        return {"finish_shipping": False, "finish_shipping_count": 0, "shipping_list": []}
+    parcels = json.loads(shipping["parcels"])
+    uploaded_at = int(shipping["uploaded_at"])
+    return {
+        "delivery_mode": shipping["delivery_mode"],
+        "logistics_type": shipping["logistics_type"],
+        "finish_shipping": bool(shipping["finished"]),
+        "goods_desc": ";".join(parcel["item_desc"] for parcel in parcels),
+        "finish_shipping_count": shipping["finish_count"],
+        "shipping_list": [
+            {**parcel, "goods_desc": parcel["item_desc"], "upload_time": uploaded_at} for parcel in parcels
+        ],
+    }
 
 
 def _shipping(platform: Platform, out_trade_no: str) -> Row | None:

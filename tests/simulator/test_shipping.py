@@ -10,7 +10,12 @@ UPLOAD = "/wxa/sec/order/upload_shipping_info"
 
 async def test_a_paid_order_is_shipped(merchant: Merchant) -> None:
     number = await shippable(merchant)
-    assert (await order(merchant, number))["order_state"] == 1
+    unshipped = await order(merchant, number)
+    assert unshipped["order_state"] == 1
+    assert (unshipped["shipping"]["finish_shipping"], unshipped["shipping"]["finish_shipping_count"]) == (
+        False,
+        0,
+    )
     assert await upload(merchant, number) == 0
     shown = await order(merchant, number)
     assert shown["order_state"] == 2
