@@ -47,7 +47,7 @@ class Gateway:
     def __init__(self, resources: GatewayResources) -> None:
         self._resources = resources
         self._matcher = Matcher(ROUTES)
-        self._own = _own_app(resources)
+        self.own = _own_app(resources)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,7 +81,7 @@ class Gateway:
                 "path": match.upstream_path,
                 "headers": _own_headers(scope),
             }
-            await self._own(inner, body, exchange.send)
+            await self.own(inner, body, exchange.send)
             return
         await self._resources.upstreams.forward(
             route.service, scope, match.upstream_path, passed, body, exchange.send, seconds=route.seconds
