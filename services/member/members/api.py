@@ -1,5 +1,6 @@
 """Members as they see themselves, as operators see them, and as checkout needs them."""
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -35,9 +36,12 @@ router = service_router(tags=["members"])
 ReadsMembers = Depends(Operator("operations", "service_desk", "auditor"))
 
 
-def _written(value: object) -> object:
-    """A date is written YYYY-MM-DD; a number of seconds is none."""
-    if not isinstance(value, str | None):
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(value: object) -> object:
+    """A date is written YYYY-MM-DD; instants and numbers of seconds are none."""
+    if value is not None and not (isinstance(value, str) and _DAY.fullmatch(value)):
         raise ValueError("must be a date such as 1990-05-01")
     return value
 
@@ -46,7 +50,7 @@ class ProfileChange(Body):
     """The fields to change; null takes one away."""
 
     nickname: Annotated[Text | None, Field(max_length=32)] = None
-    birthday_on: Annotated[date | None, Field(strict=False), BeforeValidator(_written)] = None
+    birthday_on: Annotated[date | None, Field(strict=False), BeforeValidator(_day)] = None
 
 
 class LevelName(View):

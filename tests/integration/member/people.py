@@ -89,7 +89,7 @@ class Members:
     async def hear(self, event: Event, *, id: UUID | None = None) -> None:
         """Deliver an event to the reactions that listen to it."""
         envelope = encode(event, id=id or new_id(), at=self.clock.now())
-        delivery = Delivery(body=f"[{envelope}]".encode(), redelivered=False)
+        delivery = Delivery(event.type, f"[{envelope}]".encode(), redelivered=False)
         worker = self.shop.platform.workers["member"]
         resources = self.shop.platform.resources["member"]
         for reaction in worker.reactions:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,48 @@ async def test_the_first_login_of_a_shop_day_brings_a_point_and_the_second_none(
     assert await members.points(member) == (2, 0, 0)
     earned = await members.announced(member, PointsEarned)
     assert [(each["points"], each["reason"]) for each in earned] == [(1, "login"), (1, "login")]
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "slug"),
+    [
+        ({"kind": "errcode", "errcode": 40226}, 403, "member/login-blocked"),
+        ({"kind": "errcode", "errcode": -1}, 503, "member/login-busy"),
+        ({"kind": "errcode", "errcode": 45011}, 503, "member/login-busy"),
+        ({"kind": "errcode", "errcode": 40125}, 503, "member/login-busy"),
+        ({"kind": "reset"}, 503, "member/login-busy"),
+    ],
+)
+async def test_what_wechat_will_not_answer_registers_nobody(
+    members: Members, action: dict[str, Any], status: int, slug: str
+) -> None:
+    openid = await members.shop.wechat.user()
+    await members.shop.wechat.faults({"match": {"api": "login"}, "action": action})
+
+    answer = await members.log_in(openid)
+
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
+    assert openid not in answer.text
+    assert await members.rows("SELECT 1 FROM wechat_identities WHERE openid = :openid", openid=openid) == []
+    assert (await members.log_in(openid)).json()["is_new"] is True
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"code": ""},
+        {"code": None},
+        {"code": 1},
+        {"code": "a b"},
+        {"code": "x" * 257},
+        {"code": "x", "wechat_openid": "o"},
+        {"code": "x", "scene": 1047},
+        ["x"],
+    ],
+    ids=repr,
+)
+async def test_hostile_logins_are_malformed(members: Members, body: object) -> None:
+    answer = await members.as_service("gateway").post("member", "/internal/logins", body)
+
+    assert answer.status_code == 422
