@@ -70,6 +70,22 @@ def _callback(service: str, *routes: str) -> list[Route]:
     ]
 
 
+def _of_each_service(name: str, roles: str) -> list[Route]:
+    """``/operator/<name>/<service>`` for what the kernel gives each service at ``/operator/<name>``."""
+    allowed = frozenset(roles.split()) | {"owner"}
+    return [
+        Route(
+            "GET",
+            f"/operator/{name}/{service}",
+            service,
+            Access.OPERATOR,
+            allowed,
+            upstream=f"/operator/{name}",
+        )
+        for service in ("catalog", "order", "payment", "member", "campaign", "analytics")
+    ]
+
+
 ROUTES: tuple[Route, ...] = (
     *_public("gateway", "POST /auth/wechat/login", "POST /auth/logout", "GET /home"),
     *_public("gateway", "POST /operator/auth/login", "POST /operator/auth/logout"),
@@ -228,16 +244,7 @@ ROUTES: tuple[Route, ...] = (
         "GET /operator/metrics/summary",
         "GET /operator/funnels/default",
     ),
-    # every service's audit log
-    *(
-        Route(
-            "GET",
-            f"/operator/audit-log/{service}",
-            service,
-            Access.OPERATOR,
-            frozenset({"owner", "auditor"}),
-            upstream="/operator/audit-log",
-        )
-        for service in ("catalog", "order", "payment", "member", "campaign", "analytics")
-    ),
+    # what every service shows of itself
+    *_of_each_service("audit-log", "auditor"),
+    *_of_each_service("events", "operations service_desk auditor"),
 )

@@ -79,6 +79,7 @@ CREATE TABLE outbox (
   sent_at timestamptz
 );
 CREATE INDEX outbox_unsent_idx ON outbox (id) WHERE sent_at IS NULL;
+CREATE INDEX outbox_created_at_idx ON outbox USING brin (created_at);
 CREATE TABLE inbox (
   reaction text NOT NULL,
   event_id uuid NOT NULL,

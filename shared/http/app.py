@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.database import reading
+from shared.http.announced import announced_router
 from shared.http.bodies import StrictRoute
 from shared.http.identity import HEADER, Identity, IdentityRefused
 from shared.http.problems import Busy, Unauthenticated, install_problem_handlers
@@ -29,6 +30,7 @@ def create_service_app(resources: Resources, *routers: APIRouter, title: str) ->
     app.state.resources = resources
     install_problem_handlers(app)
     app.include_router(health_router(resources))
+    app.include_router(announced_router(resources))
     for router in routers:
         app.include_router(router)
     app.add_middleware(IdentityMiddleware, identity=resources.identity)

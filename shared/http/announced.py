@@ -1,0 +1,53 @@
+"""What a service has announced: its events, for operators who want to see what led to what."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends
+from sqlalchemy import text
+
+from shared.database import reading
+from shared.http.bodies import Instant, StrictRoute, View
+from shared.http.callers import Operator
+from shared.http.identity import Principal
+from shared.http.paging import After, Limit, Page, cursor, position
+from shared.resources import Resources
+
+_ANNOUNCED = text(
+    "SELECT id, envelope FROM outbox WHERE created_at >= :since AND id > :after ORDER BY id LIMIT :limit"
+)
+
+Reader = Annotated[Principal, Depends(Operator("operations", "service_desk", "auditor"))]
+
+
+class AnnouncedEvent(View):
+    """One event as it was announced."""
+
+    id: UUID
+    type: str
+    subject: str
+    time: datetime
+    data: dict[str, Any]
+
+
+def announced_router(resources: Resources) -> APIRouter:
+    """The listing of a service's own events."""
+    router = APIRouter(prefix="/operator/events", tags=["events"], route_class=StrictRoute)
+
+    @router.get("")
+    async def list_events(
+        caller: Reader, since: Instant, after: After = None, limit: Limit = 100
+    ) -> Page[AnnouncedEvent]:
+        """The events announced since an instant, in the order of their announcement."""
+        last = position(after, parts=1) or [0]
+        async with reading(resources.engine) as connection:
+            found = await connection.execute(
+                _ANNOUNCED, {"since": since, "after": int(last[0]), "limit": limit + 1}
+            )
+            rows = list(found)
+        items = [AnnouncedEvent.model_validate(orjson.loads(row.envelope)) for row in rows[:limit]]
+        return Page(items=items, next=cursor(rows[limit - 1].id) if len(rows) > limit else None)
+
+    return router
