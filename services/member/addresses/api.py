@@ -16,6 +16,7 @@ from services.member.addresses.usecases import (
     remove_address,
 )
 from services.member.resources import Keys, Own
+from services.member.views import ContactView
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View
@@ -82,32 +83,6 @@ class AddressChange(Body):
     district: Name = ""
     street: Text = ""
     postal_code: PostalCode | None = None
-
-
-class ContactView(View):
-    """An address as the order service snapshots it."""
-
-    address_id: UUID
-    recipient: str
-    phone: str
-    province: str
-    city: str
-    district: str
-    street: str
-    postal_code: str | None
-
-    @classmethod
-    def of(cls, address_id: UUID, contact: Contact) -> "ContactView":
-        return cls(
-            address_id=address_id,
-            recipient=contact.recipient,
-            phone=contact.phone,
-            province=contact.province,
-            city=contact.city,
-            district=contact.district,
-            street=contact.street,
-            postal_code=contact.postal_code,
-        )
 
 
 class AddressView(ContactView):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.member.addresses.domain import Contact, open_contact, seal_contact
 from services.member.addresses.storage import Addresses
-from services.member.members.storage import Members
+from services.member.members.usecases import lock_member
 from shared.crypto import FieldKeys
 from shared.database import UnitOfWork
 from shared.ids import new_id
@@ -27,7 +27,7 @@ async def add_address(
     work: UnitOfWork, keys: FieldKeys, member_id: UUID, contact: Contact, *, at: datetime
 ) -> Address:
     """Add an address; the first one is the default. Raises TooManyAddresses."""
-    await Members(work.connection).lock(member_id)
+    await lock_member(work, member_id)
     address_id = new_id()
     sealed = seal_contact(keys, address_id, contact)
     is_default = await Addresses(work.connection).add(member_id, address_id, details_sealed=sealed, at=at)
@@ -44,7 +44,7 @@ async def change_address(
     at: datetime,
 ) -> Address:
     """Change the named fields of an address. Raises NotFound."""
-    await Members(work.connection).lock(member_id)
+    await lock_member(work, member_id)
     addresses = Addresses(work.connection)
     stored = await addresses.get(member_id, address_id)
     contact = replace(open_contact(keys, address_id, stored.details_sealed), **changes)
@@ -54,7 +54,7 @@ async def change_address(
 
 async def remove_address(work: UnitOfWork, member_id: UUID, address_id: UUID) -> None:
     """Remove an address. Raises NotFound."""
-    await Members(work.connection).lock(member_id)
+    await lock_member(work, member_id)
     await Addresses(work.connection).remove(member_id, address_id)
 
 
@@ -62,7 +62,7 @@ async def make_default_address(
     work: UnitOfWork, keys: FieldKeys, member_id: UUID, address_id: UUID
 ) -> Address:
     """Make an address the one that checkout starts with. Raises NotFound."""
-    await Members(work.connection).lock(member_id)
+    await lock_member(work, member_id)
     addresses = Addresses(work.connection)
     stored = await addresses.get(member_id, address_id)
     await addresses.make_default(member_id, address_id)

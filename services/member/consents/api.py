@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.member.consents.domain import Consent, Purpose
+from services.member.consents.domain import Purpose
 from services.member.consents.storage import Consents
 from services.member.consents.usecases import give_consent
 from services.member.consents.withdraw import withdraw_consent
 from services.member.resources import Own
+from services.member.views import ConsentView
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View
@@ -33,18 +34,6 @@ class ConsentGiven(Body):
 
     purpose: Annotated[Purpose, Field(strict=False)]
     version: Text
-
-
-class ConsentView(View):
-    """A live consent."""
-
-    purpose: Purpose
-    version: str
-    given_at: datetime
-
-    @classmethod
-    def of(cls, consent: Consent) -> "ConsentView":
-        return cls(purpose=consent.purpose, version=consent.version, given_at=consent.at)
 
 
 @router.get("/privacy-agreement")

@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.member.consents.domain import (
     REQUIRES,
     Agreement,
@@ -12,8 +14,13 @@ from services.member.consents.domain import (
     Purpose,
 )
 from services.member.consents.storage import Consents
-from services.member.members.storage import Members
+from services.member.members.usecases import lock_member
 from shared.database import UnitOfWork
+
+
+async def live_consents(connection: AsyncConnection, member_id: UUID) -> list[Consent]:
+    """What a member agrees to, in the versions they agreed to."""
+    return await Consents(connection).live(member_id)
 
 
 async def give_consent(
@@ -24,7 +31,7 @@ async def give_consent(
     Raises AgreementOutdated for another version, ConsentMissing when it builds on one that was not given.
     """
     consents = Consents(work.connection)
-    await Members(work.connection).lock(member_id)
+    await lock_member(work, member_id)
     agreement = await consents.agreement(at=at)
     if version != agreement.version:
         raise AgreementOutdated(version=agreement.version)

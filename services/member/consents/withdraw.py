@@ -5,17 +5,17 @@ from uuid import UUID
 
 from services.member.consents.domain import REQUIRES, Purpose
 from services.member.consents.storage import Consents
-from services.member.members.storage import Members
-from services.member.phones.storage import Phones
+from services.member.members.usecases import lock_member
+from services.member.phones.usecases import unbind_phone
 from shared.database import UnitOfWork
 
 
 async def withdraw_consent(work: UnitOfWork, member_id: UUID, purpose: Purpose, *, at: datetime) -> None:
     """Log the withdrawal, and that of the consents built on it; without consent the bound phone is deleted."""
-    await Members(work.connection).lock(member_id)
+    await lock_member(work, member_id)
     consents = Consents(work.connection)
     for consent in await consents.live(member_id):
         if consent.purpose is purpose or purpose in REQUIRES[consent.purpose]:
             await consents.withdraw(member_id, consent.purpose, version=consent.version, at=at)
             if consent.purpose is Purpose.PHONE:
-                await Phones(work.connection).unbind(member_id)
+                await unbind_phone(work, member_id)

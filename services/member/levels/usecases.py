@@ -4,11 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.member.levels.domain import Level, check_levels, level_of
 from services.member.levels.storage import Growth, GrowthKind, Levels
 from shared.database import UnitOfWork
 from shared.events import LevelChanged
 from shared.http.identity import Principal
+
+
+async def shop_levels(connection: AsyncConnection) -> list[Level]:
+    """The shop's levels, lowest first."""
+    return await Levels(connection).all()
+
+
+async def open_growth(work: UnitOfWork, member_id: UUID) -> None:
+    """The growth of a new member: none."""
+    await Growth(work.connection).open(member_id)
 
 
 async def earn_growth(

@@ -4,13 +4,12 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from services.member.levels.storage import Growth
+from services.member.levels.usecases import open_growth
 from services.member.logins import domain
 from services.member.logins.domain import LoggedIn, LoginBusy, LoginCodeRefused, session_key_place
 from services.member.logins.storage import Identities, Known
-from services.member.members.storage import Members
-from services.member.points.storage import PointsBook
-from services.member.points.usecases import earn_login_points
+from services.member.members.usecases import add_member
+from services.member.points.usecases import earn_login_points, open_points
 from services.member.resources import MemberResources
 from shared.database import UnitOfWork, begin
 from shared.events import MemberRegistered
@@ -74,9 +73,9 @@ async def _recognise(
 
 async def _register(work: UnitOfWork, *, scene: str | None, at: datetime) -> UUID:
     member_id = new_id()
-    await Members(work.connection).add(member_id, scene=scene, at=at)
-    await PointsBook(work.connection).open(member_id)
-    await Growth(work.connection).open(member_id)
+    await add_member(work, member_id, scene=scene, at=at)
+    await open_points(work, member_id)
+    await open_growth(work, member_id)
     registered = MemberRegistered(member_id=member_id, scene=scene, registered_at=at)
     await work.outbox.add(registered, at=at)
     return member_id

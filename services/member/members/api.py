@@ -11,17 +11,16 @@ from pydantic import BeforeValidator, Field
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.member.addresses.api import ContactView
 from services.member.addresses.domain import open_contact
-from services.member.consents.api import ConsentView
-from services.member.consents.storage import Consents
+from services.member.consents.usecases import live_consents
 from services.member.cursors import id_position
 from services.member.levels.domain import Level, level_of
-from services.member.levels.storage import Levels
+from services.member.levels.usecases import shop_levels
 from services.member.members.queries import newest_first, openid_of, overview, standing
 from services.member.members.usecases import change_profile
 from services.member.phones.domain import open_masked
 from services.member.resources import Keys, Own
+from services.member.views import ConsentView, ContactView
 from shared.clock import shop_day
 from shared.crypto import FieldKeys
 from shared.database import reading
@@ -131,7 +130,7 @@ async def list_members(own: Own, limit: Limit = 20, after: After = None) -> Page
     before = id_position(after)
     async with reading(own.engine) as connection:
         rows = await newest_first(connection, before=before, limit=limit + 1)
-        levels = await Levels(connection).all()
+        levels = await shop_levels(connection)
     items = [_member_view(row, levels, own.field_keys) for row in rows[:limit]]
     return Page(items=items, next=cursor(items[-1].member_id) if len(rows) > limit else None)
 
@@ -141,7 +140,7 @@ async def show_member(member_id: UUID, own: Own) -> MemberView:
     """One member."""
     async with reading(own.engine) as connection:
         row = await overview(connection, member_id)
-        return _member_view(row, await Levels(connection).all(), own.field_keys)
+        return _member_view(row, await shop_levels(connection), own.field_keys)
 
 
 @router.get("/internal/members/{member_id}/standing", dependencies=[Depends(CalledBy("order"))])
@@ -149,7 +148,7 @@ async def member_standing(member_id: UUID, own: Own) -> StandingView:
     """Level, points and default address, for a checkout."""
     async with reading(own.engine) as connection:
         row = await standing(connection, member_id)
-        level = level_of(await Levels(connection).all(), row.growth)
+        level = level_of(await shop_levels(connection), row.growth)
     address = None
     if row.address_id is not None:
         address = ContactView.of(
@@ -177,7 +176,7 @@ async def member_contact(member_id: UUID, own: Own) -> ContactOfMember:
 
 async def _me(connection: AsyncConnection, keys: FieldKeys, member_id: UUID) -> MeView:
     row = await overview(connection, member_id)
-    level = level_of(await Levels(connection).all(), row.growth)
+    level = level_of(await shop_levels(connection), row.growth)
     return MeView(
         member_id=row.id,
         nickname=row.nickname,
@@ -186,7 +185,7 @@ async def _me(connection: AsyncConnection, keys: FieldKeys, member_id: UUID) -> 
         level=LevelName(code=level.code, name=level.name),
         growth=row.growth,
         spendable_points=row.spendable,
-        consents=[ConsentView.of(consent) for consent in await Consents(connection).live(member_id)],
+        consents=[ConsentView.of(consent) for consent in await live_consents(connection, member_id)],
         registered_at=row.registered_at,
     )
 

@@ -1,7 +1,7 @@
-"""What a member does with their profile."""
+"""Members come, and change their profile."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,16 @@ from shared.database import UnitOfWork
 from shared.http.problems import Invalid
 
 EARLIEST_BIRTHDAY = date(1900, 1, 1)
+
+
+async def add_member(work: UnitOfWork, member_id: UUID, *, scene: str | None, at: datetime) -> None:
+    """A new member, without anything yet."""
+    await Members(work.connection).add(member_id, scene=scene, at=at)
+
+
+async def lock_member(work: UnitOfWork, member_id: UUID) -> None:
+    """Keep others from changing what this member has until the transaction ends. Raises NotFound."""
+    await Members(work.connection).lock(member_id)
 
 
 async def change_profile(

@@ -6,10 +6,9 @@ from uuid import UUID
 from services.member.levels.usecases import earn_growth, take_back_growth
 from services.member.order_rewards.domain import OrderReward, Reversal
 from services.member.order_rewards.storage import OrderRewards
-from services.member.points.domain import Kind, Source
+from services.member.points.domain import Source
 from services.member.points.hold_points import spend_points
-from services.member.points.storage import PointsBook, RuleBook
-from services.member.points.usecases import earn_points
+from services.member.points.usecases import earn_points, point_rules, reverse_points
 from shared.database import UnitOfWork
 from shared.events import OrderPaid, OrderRefunded, PointsReversed
 from shared.messaging.reactions import TooEarly
@@ -17,7 +16,7 @@ from shared.messaging.reactions import TooEarly
 
 async def reward_order(work: UnitOfWork, paid: OrderPaid, *, at: datetime) -> None:
     """Spend what the order held, and give what its goods earn; once per order."""
-    rules = await RuleBook(work.connection).rules()
+    rules = await point_rules(work)
     reward = OrderReward(
         order_id=paid.order_id,
         member_id=paid.member_id,
@@ -73,16 +72,17 @@ async def reverse_order(work: UnitOfWork, refunded: OrderRefunded, *, at: dateti
 async def _reverse_points(
     work: UnitOfWork, reward: OrderReward, refund_id: UUID, reversal: Reversal, *, at: datetime
 ) -> None:
-    book, source = PointsBook(work.connection), Source("refund", str(refund_id))
-    balance = await book.lock(reward.member_id)
-    returned = balance.receive(Kind.RETURN, reversal.points_returned)
-    taken = balance.after(returned).take_back(reversal.points_taken_back)
-    rules = await RuleBook(work.connection).rules()
-    moved = [*returned, *taken]
-    await book.post(reward.member_id, moved, source, at=at, expires_at=rules.expires_at(at))
+    returned, taken_back = await reverse_points(
+        work,
+        reward.member_id,
+        returned=reversal.points_returned,
+        taken_back=reversal.points_taken_back,
+        source=Source("refund", str(refund_id)),
+        at=at,
+    )
     events = [
         PointsReversed(
-            entry_id=transfers[0].id,
+            entry_id=entry_id,
             member_id=reward.member_id,
             points=points,
             reason=reason,
@@ -90,10 +90,10 @@ async def _reverse_points(
             refund_id=refund_id,
             reversed_at=at,
         )
-        for transfers, points, reason in (
+        for entry_id, points, reason in (
             (returned, reversal.points_returned, "spent-points-returned"),
-            (taken, -reversal.points_taken_back, "earned-points-taken-back"),
+            (taken_back, -reversal.points_taken_back, "earned-points-taken-back"),
         )
-        if transfers
+        if entry_id is not None
     ]
     await work.outbox.add(*events, at=at)

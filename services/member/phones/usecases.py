@@ -1,4 +1,4 @@
-"""Binding a phone: only after two consents, through a code of WeChat's phone button (LG-02)."""
+"""Binding a phone, only after two consents, through a code of WeChat's phone button (LG-02)."""
 
 import logging
 from datetime import datetime
@@ -6,11 +6,11 @@ from uuid import UUID
 
 from services.member.consents.domain import Purpose
 from services.member.consents.usecases import require_consent
-from services.member.members.storage import Members
+from services.member.members.usecases import lock_member
 from services.member.phones.domain import PhoneCodeRefused, normalised, place
 from services.member.phones.storage import Phones
 from services.member.resources import MemberResources
-from shared.database import begin
+from shared.database import UnitOfWork, begin
 from shared.events import PhoneBound
 from shared.http.problems import Busy
 from shared.wechat.mini import CodeRefused, WeChatError
@@ -29,7 +29,7 @@ async def bind_phone(resources: MemberResources, member_id: UUID, code: str, *, 
     phone = await _exchange(resources, code)
     index = resources.field_keys.blind_index(phone)
     async with begin(resources.engine) as work:
-        await Members(work.connection).lock(member_id)
+        await lock_member(work, member_id)
         await require_consent(work, member_id, Purpose.PHONE, at=at)
         phones = Phones(work.connection)
         if await phones.index_of(member_id) != index:
@@ -37,6 +37,11 @@ async def bind_phone(resources: MemberResources, member_id: UUID, code: str, *, 
             await phones.bind(member_id, sealed=sealed, index=index, at=at)
             await work.outbox.add(PhoneBound(member_id=member_id, bound_at=at), at=at)
     return phone
+
+
+async def unbind_phone(work: UnitOfWork, member_id: UUID) -> None:
+    """Delete a member's phone."""
+    await Phones(work.connection).unbind(member_id)
 
 
 async def _exchange(resources: MemberResources, code: str) -> str:

@@ -13,6 +13,16 @@ from shared.http.identity import Principal
 from shared.ids import new_id
 
 
+async def open_points(work: UnitOfWork, member_id: UUID) -> None:
+    """The balance of a new member: nothing."""
+    await PointsBook(work.connection).open(member_id)
+
+
+async def point_rules(work: UnitOfWork) -> PointRules:
+    """The rules in force."""
+    return await RuleBook(work.connection).rules()
+
+
 async def earn_points(
     work: UnitOfWork,
     member_id: UUID,
@@ -35,7 +45,7 @@ async def earn_login_points(work: UnitOfWork, member_id: UUID, *, at: datetime) 
     """Add the points of a shop day's first login."""
     book = PointsBook(work.connection)
     source = Source("login", f"{member_id}:{shop_day(at)}")
-    rules = await RuleBook(work.connection).rules()
+    rules = await point_rules(work)
     await book.lock(member_id)
     if not await book.has(source, Kind.EARN):
         await earn_points(
@@ -49,6 +59,21 @@ async def earn_login_points(work: UnitOfWork, member_id: UUID, *, at: datetime) 
         )
 
 
+async def reverse_points(
+    work: UnitOfWork, member_id: UUID, *, returned: int, taken_back: int, source: Source, at: datetime
+) -> tuple[UUID | None, UUID | None]:
+    """Return spent points and take earned ones back; what cannot be found becomes debt.
+
+    Returned points are new ones, which expire as if they came now. Answers with the entries, None for no points.
+    """
+    book, rules = PointsBook(work.connection), await point_rules(work)
+    balance = await book.lock(member_id)
+    coming = balance.receive(Kind.RETURN, returned)
+    going = balance.after(coming).take_back(taken_back)
+    await book.post(member_id, [*coming, *going], source, at=at, expires_at=rules.expires_at(at))
+    return coming[0].id if coming else None, going[0].id if going else None
+
+
 async def adjust_points(
     work: UnitOfWork, member_id: UUID, points: int, *, reason: str, by: Principal, at: datetime
 ) -> Balance:
@@ -60,7 +85,7 @@ async def adjust_points(
     before = await book.lock(member_id)
     source = Source("adjustment", str(new_id()))
     moved = before.receive(Kind.GRANT, points) if points > 0 else before.deduct(-points)
-    rules = await RuleBook(work.connection).rules()
+    rules = await point_rules(work)
     await book.post(member_id, moved, source, at=at, expires_at=rules.expires_at(at), reason=reason)
     if points > 0:
         await _announce(work, member_id, moved[0], source, reason="adjustment", at=at)
