@@ -1,13 +1,19 @@
 """Logging in: one person is one member, a code is good once, the session key stays here (LG-01, SEC1, L6)."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
+from services.member.logins.usecases import log_in
+from services.member.resources import MemberResources
 from shared.clock import day_starts_at, shop_day
 from shared.events import MemberRegistered, PointsEarned
+from shared.ids import new_id
+from shared.wechat.mini import MiniProgram, MiniProgramSettings
 from tests.integration.member.people import AT, Members
 
 
@@ -117,8 +123,9 @@ async def test_the_session_key_is_sealed_and_never_answered(members: Members) ->
     stored = await members.rows(
         "SELECT appid, session_key_sealed FROM wechat_identities WHERE openid = :openid", openid=member.openid
     )
-    keys = members.shop.platform.resources["member"].field_keys  # type: ignore[attr-defined]
-    session_key = keys.open(
+    resources = members.shop.platform.resources["member"]
+    assert isinstance(resources, MemberResources)
+    session_key = resources.field_keys.open(
         stored[0]["session_key_sealed"],
         place=f"wechat_identities|session_key_sealed|{stored[0]['appid']}:{member.openid}",
     )
@@ -187,3 +194,46 @@ async def test_hostile_logins_are_malformed(members: Members, body: object) -> N
     answer = await members.as_service("gateway").post("member", "/internal/logins", body)
 
     assert answer.status_code == 422
+
+
+async def test_first_logins_at_once_make_one_member_where_wechat_gives_no_unionid(members: Members) -> None:
+    openid = f"o{new_id().hex}"
+    own = through(members, appid="wx00000000000000b0", said={"openid": openid, "session_key": "a2V5"})
+
+    logins = await asyncio.gather(*(log_in(own, "code", scene=None, at=AT) for _ in range(12)))
+
+    assert len({login.member_id for login in logins}) == 1
+    assert sum(login.is_new for login in logins) == 1
+
+
+async def test_first_logins_at_once_from_two_apps_of_the_shop_make_one_member(members: Members) -> None:
+    unionid = f"oU{new_id().hex}"
+    apps = [
+        through(
+            members,
+            appid=f"wx00000000000000c{number}",
+            said={"openid": f"o{new_id().hex}", "session_key": "a2V5", "unionid": unionid},
+        )
+        for number in range(2)
+    ]
+
+    logins = await asyncio.gather(*(log_in(app, "code", scene=None, at=AT) for app in apps * 6))
+
+    assert len({login.member_id for login in logins}) == 1
+    assert sum(login.is_new for login in logins) == 1
+    assert {login.wechat_openid for login in logins if login.is_new} < {
+        login.wechat_openid for login in logins
+    }
+
+
+def through(members: Members, *, appid: str, said: dict[str, str]) -> MemberResources:
+    """The service with another mini-program, to which WeChat always says the same."""
+    resources = members.shop.platform.resources["member"]
+    assert isinstance(resources, MemberResources)
+    wechat = httpx.MockTransport(lambda _: httpx.Response(200, json=said))
+    mini_program = MiniProgram(
+        MiniProgramSettings(appid=appid, app_secret="secret", base_url="https://wechat.test"),
+        httpx.AsyncClient(transport=wechat),
+        clock=members.clock.now,
+    )
+    return replace(resources, appid=appid, mini_program=mini_program)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.member.points.timers import expire_due_points
+from services.member.resources import MemberResources
 from shared.clock import day_starts_at, shop_day
 from shared.ids import new_id
 from shared.timers.loop import Timer
@@ -15,8 +16,9 @@ LAST_DAY_ENDS = day_starts_at(shop_day(AT) + timedelta(days=366))
 async def expire(members: Members) -> object:
     """Run the daily timer by hand."""
     resources = members.shop.platform.resources["member"]
+    assert isinstance(resources, MemberResources)
     timer = Timer(new_id(), "expire-points", "daily", members.clock.now(), {}, 1, 1, None)
-    return await expire_due_points(resources, timer)  # type: ignore[arg-type]
+    return await expire_due_points(resources, timer)
 
 
 async def lots(members: Members, member: Member) -> list[int]:
@@ -57,14 +59,16 @@ async def test_unused_points_expire_with_their_last_shop_day_and_not_before(memb
 async def test_points_on_hold_outlive_their_day_until_the_order_is_decided(members: Members) -> None:
     member, order_id = await members.join_with_points(10), new_id()
     await members.hold(order_id, member, 7)
+    members.clock.set(LAST_DAY_ENDS - timedelta(hours=1))
+    await members.grant(member, 4)
 
     members.clock.set(LAST_DAY_ENDS)
     await expire(members)
-    assert await members.points(member) == (0, 7, 0)
+    assert await members.points(member) == (4, 7, 0)
     await members.release(order_id)
-    assert await members.points(member) == (7, 0, 0)
+    assert await members.points(member) == (11, 0, 0)
     await expire(members)
-    assert await members.points(member) == (0, 0, 0)
+    assert await members.points(member) == (4, 0, 0)
     await assert_books_close(members, member)
 
 
