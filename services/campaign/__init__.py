@@ -1,0 +1,1 @@
+"""The campaign service: coupons and promotions, and what they offer on a cart."""

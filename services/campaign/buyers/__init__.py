@@ -1,0 +1,1 @@
+"""Who has bought before: the others are new members."""

@@ -1,0 +1,96 @@
+"""HTTP for templates: what can be claimed, and what operators do about it."""
+
+from uuid import UUID
+
+from services.campaign.coupon_templates.bodies import CouponTemplateChange, CouponTemplateCreate
+from services.campaign.coupon_templates.queries import claimable_templates
+from services.campaign.coupon_templates.storage import CouponTemplates
+from services.campaign.coupon_templates.usecases import (
+    change_template,
+    draft_template,
+    start_template,
+    stop_template,
+)
+from services.campaign.coupon_templates.views import ClaimableTemplate, CouponTemplateView
+from services.campaign.lifecycle import Status
+from services.campaign.operators import Editor, Reader, record
+from services.campaign.paging import before_id, page_of
+from services.campaign.resources import Own
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.callers import AnyCaller
+from shared.http.identity import Kind
+from shared.http.paging import After, Limit, Page
+from shared.http.work import Now, Work
+
+public = service_router("/coupon-templates", tags=["coupons"])
+operator = service_router("/operator/coupon-templates", tags=["coupons"])
+
+
+@public.get("")
+async def list_claimable_templates(
+    caller: AnyCaller, own: Own, now: Now, after: After = None, limit: Limit = 20
+) -> Page[ClaimableTemplate]:
+    """The coupons that can be claimed now, newest first, and how many of each the caller has."""
+    member_id = caller.subject if caller.kind is Kind.MEMBER else None
+    async with reading(own.engine) as connection:
+        items = await claimable_templates(
+            connection, member_id=member_id, at=now, before=before_id(after), limit=limit + 1
+        )
+    return page_of(items, limit, id_field="template_id")
+
+
+@operator.get("")
+async def list_templates(
+    caller: Reader, own: Own, status: Status | None = None, after: After = None, limit: Limit = 20
+) -> Page[CouponTemplateView]:
+    """All templates, newest first."""
+    async with reading(own.engine) as connection:
+        found = await CouponTemplates(connection).page(
+            before=before_id(after), status=status, limit=limit + 1
+        )
+    return page_of([CouponTemplateView.of(each) for each in found], limit, id_field="template_id")
+
+
+@operator.post("", status_code=201)
+async def create_template(
+    body: CouponTemplateCreate, caller: Editor, work: Work, now: Now
+) -> CouponTemplateView:
+    """Draft a template; nobody can claim from it until it is started."""
+    template = body.template()
+    await draft_template(work, template, at=now)
+    view = CouponTemplateView.of(template)
+    await record(work, caller, "coupon-template.create", f"coupon-template/{template.id}", at=now, after=view)
+    return view
+
+
+@operator.patch("/{template_id}")
+async def update_template(
+    template_id: UUID, body: CouponTemplateChange, caller: Editor, work: Work, now: Now
+) -> CouponTemplateView:
+    """Change the given fields for coupons claimed from now on."""
+    before, after = map(
+        CouponTemplateView.of,
+        await change_template(work, template_id, body.changes(), version=body.version, at=now),
+    )
+    subject = f"coupon-template/{template_id}"
+    await record(work, caller, "coupon-template.change", subject, at=now, before=before, after=after)
+    return after
+
+
+@operator.post("/{template_id}/start")
+async def start(template_id: UUID, caller: Editor, work: Work, now: Now) -> CouponTemplateView:
+    """Open a draft for claims."""
+    before, after = map(CouponTemplateView.of, await start_template(work, template_id, at=now))
+    subject = f"coupon-template/{template_id}"
+    await record(work, caller, "coupon-template.start", subject, at=now, before=before, after=after)
+    return after
+
+
+@operator.post("/{template_id}/stop")
+async def stop(template_id: UUID, caller: Editor, work: Work, now: Now) -> CouponTemplateView:
+    """Close a template for claims, for good."""
+    before, after = map(CouponTemplateView.of, await stop_template(work, template_id, at=now))
+    subject = f"coupon-template/{template_id}"
+    await record(work, caller, "coupon-template.stop", subject, at=now, before=before, after=after)
+    return after

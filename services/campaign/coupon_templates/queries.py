@@ -1,0 +1,40 @@
+"""Which coupons a visitor can claim now."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.campaign.coupon_templates.storage import RULE_COLUMNS
+from services.campaign.coupon_templates.views import ClaimableTemplate
+from services.campaign.scopes import with_scope
+
+OPEN = (
+    "t.status = 'running' AND t.issued < t.total_quota AND (t.claim_from_at IS NULL OR t.claim_from_at <= :at)"
+    " AND (t.claim_until_at IS NULL OR t.claim_until_at > :at)"
+    " AND (t.valid_until_at IS NULL OR t.valid_until_at > :at) AND (t.audience = 'everybody' OR NOT EXISTS ("
+    "SELECT FROM buyers WHERE buyers.member_id = :member_id))"
+)
+"""A template t that is open for this member now; the per-member limit comes on top."""
+
+_CLAIMED = (
+    "(SELECT count(*) FROM coupons c WHERE c.template_id = t.id AND c.member_id = CAST(:member_id AS uuid))"
+)
+_CLAIMABLE = text(
+    f"SELECT *, greatest(0, least(per_member_limit - claimed, remaining)) AS claimable FROM ("
+    f" SELECT t.id AS template_id, {RULE_COLUMNS}, t.audience, t.claim_until_at, t.valid_days, t.valid_from_at,"
+    f" t.valid_until_at, t.total_quota - t.issued AS remaining, t.per_member_limit, {_CLAIMED} AS claimed"
+    " FROM coupon_templates t JOIN coupon_rules r ON r.template_id = t.id AND r.version = t.version"
+    f" WHERE {OPEN} AND t.id < :before ORDER BY t.id DESC LIMIT :limit) AS found"
+)
+
+
+async def claimable_templates(
+    connection: AsyncConnection, *, member_id: UUID | None, at: datetime, before: UUID, limit: int
+) -> Sequence[ClaimableTemplate]:
+    """Templates open to this member, or to a visitor, newest first; one statement."""
+    values = {"member_id": member_id, "at": at, "before": before, "limit": limit}
+    rows = (await connection.execute(_CLAIMABLE, values)).mappings()
+    return [ClaimableTemplate.model_validate(with_scope(row)) for row in rows]

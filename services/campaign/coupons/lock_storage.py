@@ -1,0 +1,72 @@
+"""Which order has which coupon; a released lock without a coupon is a tombstone: that order never gets one (K15)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class LockState(StrEnum):
+    """What became of an order's coupon."""
+
+    LOCKED = "locked"
+    RELEASED = "released"
+    REDEEMED = "redeemed"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class CouponLock:
+    """One order's hold on a coupon."""
+
+    order_id: UUID
+    state: LockState
+    coupon_id: UUID | None
+    member_id: UUID | None
+
+
+_LOCK = "order_id, state, coupon_id, member_id"
+_OPEN = text(
+    "INSERT INTO coupon_locks (order_id, coupon_id, member_id, state, locked_at)"
+    " SELECT :order_id, id, member_id, 'locked', :at FROM coupons WHERE id = :coupon_id AND member_id = :member_id"
+    " ON CONFLICT DO NOTHING"
+)
+_BURY = text(
+    "INSERT INTO coupon_locks (order_id, state, ended_at) VALUES (:order_id, 'released', :at) ON CONFLICT DO NOTHING"
+)
+_HOLD = text(f"SELECT {_LOCK} FROM coupon_locks WHERE order_id = :order_id FOR NO KEY UPDATE")
+_END = text(
+    "UPDATE coupon_locks SET state = :state, ended_at = :at, discount_fen = coalesce(:discount_fen, discount_fen)"
+    " WHERE order_id = :order_id"
+)
+
+
+class CouponLocks:
+    """The orders' holds on coupons; always taken before the coupon itself (K12)."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def open(self, order_id: UUID, coupon_id: UUID, member_id: UUID, *, at: datetime) -> bool:
+        """Note that an order takes a coupon of this member's; False when it is not theirs, or the order has a lock."""
+        values = {"order_id": order_id, "coupon_id": coupon_id, "member_id": member_id, "at": at}
+        return (await self._connection.execute(_OPEN, values)).rowcount == 1
+
+    async def bury(self, order_id: UUID, *, at: datetime) -> bool:
+        """Note that an order without a lock never gets one; False when it has one."""
+        return (await self._connection.execute(_BURY, {"order_id": order_id, "at": at})).rowcount == 1
+
+    async def hold(self, order_id: UUID) -> CouponLock | None:
+        """An order's lock; nobody changes it until this transaction ends."""
+        row = (await self._connection.execute(_HOLD, {"order_id": order_id})).one_or_none()
+        return CouponLock(row.order_id, LockState(row.state), row.coupon_id, row.member_id) if row else None
+
+    async def end(
+        self, order_id: UUID, state: LockState, *, discount_fen: int | None = None, at: datetime
+    ) -> None:
+        """Note what became of a lock."""
+        values = {"order_id": order_id, "state": state, "discount_fen": discount_fen, "at": at}
+        await self._connection.execute(_END, values)

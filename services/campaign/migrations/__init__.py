@@ -1,0 +1,1 @@
+"""The campaign database, revision by revision."""
