@@ -75,6 +75,8 @@ async def _intend(
     async with begin(resources.engine) as work:
         payments = Payments(work.connection)
         payment = await payments.open(order, at=at)
+        if payment is None:
+            raise PaymentDiffers()
         if payment.status is PaymentStatus.CLOSED or payment.closing_at is not None:
             raise PaymentClosed()
         if not payment.is_for(order):
@@ -82,8 +84,7 @@ async def _intend(
         if payment.status is PaymentStatus.SUCCEEDED:
             return payment, None
         if payment.amount_fen == 0:
-            await take_nothing_to_pay(work, payment, at=at)
-            return await payments.open(order, at=at), None
+            return await take_nothing_to_pay(work, payment, at=at), None
         if payment.payer_openid is None:
             raise PayerMissing()
         if at >= payment.expires_at:

@@ -152,7 +152,7 @@ def differences(
         "total_fen": payment.amount_fen,
         "currency": "CNY",
         "openid": payment.payer_openid,
-        "transaction_id": attempt.transaction_id or said.transaction_id or "any",
+        "transaction_id": attempt.transaction_id or said.transaction_id or "one",
     }
     found = {name: getattr(said, name) for name in wanted}
     return {name: found[name] for name in wanted if found[name] != wanted[name]}

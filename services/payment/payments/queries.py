@@ -23,7 +23,7 @@ _ATTEMPTS = text(
 )
 _NOTICES = text(
     "SELECT n.kind, n.notice_id, n.event_type, n.out_trade_no, n.received_at FROM notices n"
-    " JOIN attempts a USING (out_trade_no) WHERE a.payment_id = :payment_id ORDER BY n.received_at"
+    " JOIN attempts a USING (out_trade_no) WHERE a.payment_id = :payment_id ORDER BY n.received_at, n.notice_id"
 )
 _REFUNDS = text(
     "SELECT refund_id, refund_number, kind, out_trade_no, refund_fen, reason, status, failure, requested_at,"

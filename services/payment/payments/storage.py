@@ -32,7 +32,7 @@ _ATTEMPT = (
 _OPEN = text(
     "INSERT INTO payments (payment_id, order_id, order_number, member_id, payer_openid, description, amount_fen,"
     " status, opened_at, expires_at) VALUES (:payment_id, :order_id, :order_number, :member_id, :payer_openid,"
-    " :description, :amount_fen, 'paying', :at, :expires_at) ON CONFLICT (order_id) DO NOTHING"
+    " :description, :amount_fen, 'paying', :at, :expires_at) ON CONFLICT DO NOTHING"
 )
 _BURY = text(
     "INSERT INTO payments (payment_id, order_id, description, amount_fen, status, opened_at, expires_at, closed_at)"
@@ -93,8 +93,8 @@ class Payments:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def open(self, order: PaymentOrder, *, at: datetime) -> Payment:
-        """The order's payment, opened if there was none, and locked."""
+    async def open(self, order: PaymentOrder, *, at: datetime) -> Payment | None:
+        """The order's payment, opened if there was none, and locked; None when another order has its number."""
         await self._connection.execute(
             _OPEN,
             {
@@ -109,7 +109,8 @@ class Payments:
                 "expires_at": order.expires_at,
             },
         )
-        return await self._locked(order.order_id)
+        row = (await self._connection.execute(_LOCK, {"order_id": order.order_id})).one_or_none()
+        return None if row is None else _payment(row)
 
     async def bury(self, order_id: UUID, *, at: datetime) -> Payment:
         """The order's payment, locked; a closed tombstone where there was none."""

@@ -1,12 +1,14 @@
 """Taking the provider's word that an attempt was paid: the only way by which money comes in."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.payment.ledger.movements import post_receipt
 from services.payment.ledger.storage import Account
 from services.payment.payments.domain import (
+    QUERY_ATTEMPT,
     Attempt,
     AttemptStatus,
     Method,
@@ -44,11 +46,13 @@ async def take_payment(work: UnitOfWork, said: Transaction, *, account: PaySetti
     if found is None:
         raise UnknownNumber(said.out_trade_no)
     payment, attempt = found
-    if (different := differences(said, payment, attempt, account)) or said.transaction_id is None:
-        raise Disputed(said.out_trade_no, different or {"transaction_id": None})
+    if different := differences(said, payment, attempt, account):
+        raise Disputed(said.out_trade_no, different)
+    assert said.transaction_id is not None
     if attempt.status is AttemptStatus.SUCCEEDED:
         return Taken.KNOWN
     paid_at = said.success_time or at
+    await work.timers.cancel(QUERY_ATTEMPT, attempt.out_trade_no)
     if payment.status is PaymentStatus.PAYING:
         await _succeed(work, payment, attempt, said.transaction_id, paid_at=paid_at, at=at)
         return Taken.SUCCEEDED
@@ -56,13 +60,12 @@ async def take_payment(work: UnitOfWork, said: Transaction, *, account: PaySetti
     return Taken.SURPLUS
 
 
-async def take_nothing_to_pay(work: UnitOfWork, payment: Payment, *, at: datetime) -> None:
-    """A payment of nothing succeeds at once, without the provider (M3)."""
-    done = await Payments(work.connection).succeed(
-        payment, f"ZERO-{payment.order_number}", method=Method.ZERO, at=at
-    )
-    if done:
-        await work.outbox.add(_succeeded(payment, Method.ZERO, paid_at=at), at=at)
+async def take_nothing_to_pay(work: UnitOfWork, payment: Payment, *, at: datetime) -> Payment:
+    """A payment of nothing, locked, succeeds at once and without the provider (M3); the payment as it is then."""
+    transaction_id = f"ZERO-{payment.order_number}"
+    await Payments(work.connection).succeed(payment, transaction_id, method=Method.ZERO, at=at)
+    await work.outbox.add(_succeeded(payment, Method.ZERO, paid_at=at), at=at)
+    return replace(payment, status=PaymentStatus.SUCCEEDED, method=Method.ZERO, transaction_id=transaction_id)
 
 
 async def _succeed(

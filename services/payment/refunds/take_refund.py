@@ -6,6 +6,7 @@ from datetime import datetime
 from services.payment.ledger.movements import post_payout
 from services.payment.payments.refusals import Disputed, UnknownNumber
 from services.payment.refunds.domain import (
+    ADVANCE_REFUND,
     Refund,
     RefundAttemptStatus,
     RefundKind,
@@ -19,6 +20,12 @@ from shared.wechat.pay import Refund as SaidRefund, RefundStatus as Said
 
 log = logging.getLogger(__name__)
 
+STANDING = {
+    Said.PROCESSING: RefundAttemptStatus.PROCESSING,
+    Said.SUCCESS: RefundAttemptStatus.SUCCEEDED,
+    Said.ABNORMAL: RefundAttemptStatus.ABNORMAL,
+    Said.CLOSED: RefundAttemptStatus.CLOSED,
+}
 FINAL = (RefundAttemptStatus.SUCCEEDED, RefundAttemptStatus.CLOSED)
 
 
@@ -35,7 +42,7 @@ async def take_refund(work: UnitOfWork, said: SaidRefund, *, at: datetime) -> No
     refund, attempt = found
     if different := differences(said, refund, attempt):
         raise Disputed(refund.out_trade_no, different)
-    status = RefundAttemptStatus(said.status.lower())
+    status = STANDING[said.status]
     if attempt.status is status or (said.status is Said.PROCESSING and attempt.status in FINAL):
         return
     if attempt.status in FINAL:
@@ -45,6 +52,7 @@ async def take_refund(work: UnitOfWork, said: SaidRefund, *, at: datetime) -> No
     await refunds.move_attempt(said.out_refund_no, status, wechat_refund_id=said.refund_id, at=at)
     match said.status:
         case Said.SUCCESS:
+            await work.timers.cancel(ADVANCE_REFUND, said.out_refund_no)
             await _succeed(work, refund, refunded_at=said.success_time or at, at=at)
         case Said.ABNORMAL | Said.CLOSED:
             await fail_refund(work, refund, f"WeChat Pay says {said.status}", at=at)

@@ -148,6 +148,13 @@ async def test_another_wish_for_the_same_order_is_refused(till: Till, change: di
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/payment/payment-differs")
 
 
+async def test_a_number_belongs_to_one_order(till: Till) -> None:
+    order = await till.order()
+    await till.collect(order)
+    answer = await till.put(await till.order(order_number=order["order_number"]))
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/payment/payment-differs")
+
+
 async def test_nobody_pays_after_the_deadline(till: Till) -> None:
     order = await till.order()
     await till.collect(order)
