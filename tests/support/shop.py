@@ -3,7 +3,7 @@
 import importlib.util
 import tempfile
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from starlette.types import ASGIApp
 from deploy.layout import GATEWAY, PACKAGES
 from deploy.local.configuration import apply, configure
 from deploy.local.platform import Platform, open_platform
+from deploy.local.processes import free_port
 from shared.clock import Clock
 from shared.http.identity import ANONYMOUS, HEADER, Identity, Kind, Principal
 from shared.ids import new_id
 from shared.messaging.transport import Transport
+from shared.process import serving
 from tests.support.databases import fresh_databases
 from tests.support.wechat import WeChat
-
-PUBLIC_URL = "http://shop.test"
 
 
 class Caller:
@@ -58,16 +58,17 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """The running shop of a test."""
+    """The running shop of a test; ``url`` is where the gateway listens, for WeChat's notices above all."""
 
     platform: Platform
     wechat: WeChat
-    keys: Path
+    folder: Path
+    url: str
 
     def browser(self, **headers: str) -> httpx.AsyncClient:
         """A client in front of the gateway, as a mini-program or console has."""
         transport = httpx.ASGITransport(self.platform.apps[GATEWAY], raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL, headers=headers)
+        return httpx.AsyncClient(transport=transport, base_url=self.url, headers=headers)
 
     def as_member(self, member_id: UUID | None = None, *, wechat_openid: str | None = None) -> Caller:
         """A member, known or invented, as the gateway would vouch for."""
@@ -94,7 +95,8 @@ class Shop:
         return self._vouched(name, on_behalf_of or Principal(Kind.SERVICE))
 
     def _vouched(self, issuer: str, principal: Principal) -> Caller:
-        identity = Identity.from_files(issuer, self.keys / f"{issuer}.pem", self.keys / "keyring.json")
+        keys = self.folder / "keys"
+        identity = Identity.from_files(issuer, keys / f"{issuer}.pem", keys / "keyring.json")
         return Caller(dict(self.platform.apps), identity, principal)
 
 
@@ -110,6 +112,8 @@ async def open_shop(
     """A shop with databases of its own."""
     names = [name for name in names if _is_there(name)]
     databases = await fresh_databases(names)
+    port = free_port(21080)
+    url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="jishi-shop-") as folder:
         environment = configure(
             Path(folder),
@@ -117,11 +121,16 @@ async def open_shop(
             amqp_urls={},
             merchant_folder=wechat.folder,
             simulator_url=wechat.url,
-            public_url=PUBLIC_URL,
+            public_url=url,
         )
         apply(environment)
-        async with open_platform(clock=clock, transport=transport, names=names, working=working) as platform:
-            yield Shop(platform, wechat, Path(folder) / "keys")
+        async with AsyncExitStack() as stack:
+            platform = await stack.enter_async_context(
+                open_platform(clock=clock, transport=transport, names=names, working=working)
+            )
+            if GATEWAY in names:
+                await stack.enter_async_context(serving(platform.apps[GATEWAY], "127.0.0.1", port))
+            yield Shop(platform, wechat, Path(folder), url)
 
 
 def _is_there(name: str) -> bool:

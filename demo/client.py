@@ -1,0 +1,70 @@
+"""A client of the shop's public API, as a mini-program or a console has one."""
+
+from typing import Any
+
+import httpx
+
+from shared.ids import new_id
+
+
+class Refused(Exception):
+    """The shop refused a request; ``slug`` names the problem."""
+
+    def __init__(self, method: str, path: str, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(
+            f"{method} {path} → {status} {problem.get('title', '')} {problem.get('detail', '')}".strip()
+        )
+        self.status = status
+        self.problem = problem
+
+    @property
+    def slug(self) -> str:
+        """Which refusal it is, e.g. ``catalog/insufficient-stock``."""
+        return str(self.problem.get("type", "")).removeprefix("/problems/")
+
+
+class Client:
+    """Somebody in front of the gateway; logged in once ``token`` is set."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self.token: str | None = None
+        self.calls = 0
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """Read something."""
+        return await self._send(
+            "GET", path, params={name: value for name, value in query.items() if value is not None}
+        )
+
+    async def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        """Do something; ``key`` is the Idempotency-Key, made for this call when it is None."""
+        headers = {"idempotency-key": key or str(new_id())}
+        return await self._send("POST", path, json=body, headers=headers)
+
+    async def put(self, path: str, body: Any) -> Any:
+        """Set something."""
+        return await self._send("PUT", path, json=body)
+
+    async def put_bytes(self, path: str, body: bytes, *, content_type: str) -> Any:
+        """Upload something."""
+        return await self._send("PUT", path, content=body, headers={"content-type": content_type})
+
+    async def patch(self, path: str, body: Any) -> Any:
+        """Change something."""
+        return await self._send("PATCH", path, json=body)
+
+    async def delete(self, path: str) -> Any:
+        """Remove something."""
+        return await self._send("DELETE", path)
+
+    async def _send(self, method: str, path: str, **more: Any) -> Any:
+        headers = dict(more.pop("headers", {}))
+        if self.token is not None:
+            headers["authorization"] = f"Bearer {self.token}"
+        self.calls += 1
+        answer = await self._http.request(method, path, headers=headers, **more)
+        value = answer.json() if answer.content else None
+        if answer.status_code >= 400:
+            raise Refused(method, path, answer.status_code, value if isinstance(value, dict) else {})
+        return value

@@ -1,0 +1,1 @@
+"""The main journey, played against whatever shop is running and told as a story (`make journey`)."""
