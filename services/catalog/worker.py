@@ -1,5 +1,6 @@
 """The catalog's worker process: reactions, relay, timers."""
 
+from services.catalog.imports.timers import timers as import_timers
 from services.catalog.products.reactions import reactions as product_reactions
 from services.catalog.resources import CatalogResources, open_resources
 from services.catalog.search.timers import timers as search_timers
@@ -13,7 +14,10 @@ from shared.worker import Worker
 def create_worker(resources: CatalogResources, transport: Transport) -> Worker:
     """Everything the catalog does without a request."""
     return Worker(
-        resources, transport, reactions=[stock_reactions, product_reactions], timers=[search_timers]
+        resources,
+        transport,
+        reactions=[stock_reactions, product_reactions],
+        timers=[search_timers, import_timers],
     )
 
 

@@ -1,10 +1,12 @@
 """Building and rearranging the category tree."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.categories.domain import path_below
 from services.catalog.categories.storage import Categories, Category
@@ -57,31 +59,12 @@ async def remove_category(work: UnitOfWork, category_id: UUID) -> Category:
     return category
 
 
-async def categories_by_path(
-    work: UnitOfWork, paths: Iterable[tuple[str, ...]], *, at: datetime
-) -> dict[tuple[str, ...], UUID]:
-    """The ids of categories named from the root down, made where they are missing; at most three names each."""
-    categories = Categories(work.connection)
-    tree = await categories.lock()
-    found = {tuple(tree[step].name for step in reversed(each.path)): each for each in tree.values()}
-    made: list[Category] = []
-    for path in paths:
-        for depth in range(1, len(path) + 1):
-            if path[:depth] in found:
-                continue
-            parent = found.get(path[: depth - 1])
-            category_id = new_id()
-            category = Category(
-                id=category_id,
-                parent_id=parent.id if parent else None,
-                path=path_below(category_id, parent.path if parent else []),
-                name=path[depth - 1],
-            )
-            found[path[:depth]] = category
-            made.append(category)
-    if made:
-        await categories.save(*made, at=at)
-    return {path: category.id for path, category in found.items()}
+async def category_ids_by_path(connection: AsyncConnection) -> dict[tuple[str, ...], UUID]:
+    """The id of every category by the names from the root down to it."""
+    categories = {category.id: category for category in await Categories(connection).all()}
+    return {
+        tuple(categories[step].name for step in reversed(each.path)): each.id for each in categories.values()
+    }
 
 
 def _parent_path(tree: Mapping[UUID, Category], parent_id: UUID | None) -> list[UUID]:

@@ -61,7 +61,7 @@ def upgrade() -> None:
           created_at timestamptz NOT NULL,
           updated_at timestamptz NOT NULL,
           published_at timestamptz,
-          CONSTRAINT products_published_check CHECK (status = 'draft' OR published_at IS NOT NULL)
+          CONSTRAINT products_published_check CHECK (status <> 'on_sale' OR published_at IS NOT NULL)
         )""")
     op.execute("CREATE INDEX products_category_idx ON products (category_id)")
     op.execute("CREATE INDEX products_newest_idx ON products (published_at, id) WHERE status = 'on_sale'")
@@ -79,5 +79,7 @@ def upgrade() -> None:
           image_url text,
           is_active boolean NOT NULL DEFAULT true,
           updated_at timestamptz NOT NULL,
-          CONSTRAINT skus_options_key UNIQUE (product_id, options)
+          CONSTRAINT skus_options_key EXCLUDE USING btree (product_id WITH =, options WITH =) WHERE (is_active)
+            DEFERRABLE INITIALLY IMMEDIATE
         )""")
+    op.execute("CREATE INDEX skus_product_idx ON skus (product_id)")

@@ -12,7 +12,7 @@ from services.catalog.products.queries import operator_products, stock_of
 from services.catalog.products.storage import Products
 from services.catalog.products.usecases import (
     change_product,
-    create_products,
+    create_product as store_product,
     publish_product,
     save_sku,
     unpublish_product,
@@ -58,7 +58,7 @@ async def create_product(body: ProductCreate, caller: Editor, work: Work, now: N
         sku = Sku(id=new_id(), product_id=product.id, **each.model_dump(exclude={"stock"}))
         skus.append(sku)
         stock[sku.id] = each.stock
-    await create_products(work, [product], skus, stock, at=now)
+    await store_product(work, product, skus, stock, at=now)
     await record(
         work, caller, "product.create", f"product/{product.id}", at=now, after=body.model_dump(mode="json")
     )

@@ -38,7 +38,7 @@ _LOCK_BY_CODES = text(
     f"SELECT {_PRODUCT} FROM products WHERE product_code = ANY(:codes) ORDER BY id FOR UPDATE"
 )
 _SKUS_OF = text(f"SELECT {_SKU} FROM skus WHERE product_id = ANY(:product_ids) ORDER BY id")
-_SKUS_BY_CODES = text(f"SELECT {_SKU} FROM skus WHERE sku_code = ANY(:codes) ORDER BY id FOR UPDATE")
+_OWNERS = text("SELECT sku_code, product_id FROM skus WHERE sku_code = ANY(:codes)")
 _INSERT = text(
     f"INSERT INTO products ({_PRODUCT}, created_at, updated_at) SELECT {_PRODUCT}, :at, :at FROM {_PRODUCT_ROWS}"
 )
@@ -94,10 +94,10 @@ class Products:
         rows = await self._connection.execute(_SKUS_OF, {"product_ids": list(product_ids)})
         return [Sku(**row) for row in rows.mappings()]
 
-    async def lock_skus_by_codes(self, codes: Sequence[str]) -> dict[str, Sku]:
-        """The SKUs with these codes, of whatever product, locked in key order."""
-        rows = await self._connection.execute(_SKUS_BY_CODES, {"codes": list(codes)})
-        return {row["sku_code"]: Sku(**row) for row in rows.mappings()}
+    async def owners_of(self, sku_codes: Sequence[str]) -> dict[str, UUID]:
+        """The products of the SKUs with these codes."""
+        rows = await self._connection.execute(_OWNERS, {"codes": list(sku_codes)})
+        return {row.sku_code: row.product_id for row in rows}
 
     async def insert(self, products: Sequence[Product], *, at: datetime) -> None:
         """Store new products; raises ProductCodeTaken, Invalid for an unknown category or policy."""

@@ -1,7 +1,7 @@
 """Making, changing, publishing products; every change is announced."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,30 +16,42 @@ from shared.http.problems import NotFound
 from shared.ids import new_id
 
 
-async def create_products(
-    work: UnitOfWork,
-    products: Sequence[Product],
-    skus: Sequence[Sku],
-    stock: Mapping[UUID, int],
-    *,
-    at: datetime,
-) -> None:
-    """Store new products with their SKUs and opening stock (by SKU id).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Products and SKUs to be stored together: new ones, changed ones, and the opening stock of new SKUs by id."""
 
-    Raises Invalid, ProductCodeTaken, SkuCodeTaken.
+    new: Sequence[Product] = ()
+    changed: Sequence[Product] = ()
+    new_skus: Sequence[Sku] = ()
+    changed_skus: Sequence[Sku] = ()
+    stock: Mapping[UUID, int] = field(default_factory=dict)
+
+
+async def store(work: UnitOfWork, changes: Changes, *, at: datetime) -> None:
+    """Store products that belong together in a fixed number of statements, index them, and announce them.
+
+    A product whose SKUs changed must be among the changed ones. Raises Invalid for an unknown category or policy,
+    ProductCodeTaken, SkuCodeTaken, ProductChangedMeanwhile.
     """
-    for product in products:
-        check_choices(product, [sku for sku in skus if sku.product_id == product.id])
     storage = Products(work.connection)
-    await storage.insert(products, at=at)
-    await add_skus(work, skus, stock, at=at)
-    await announce(work, products, at=at)
+    await storage.insert(changes.new, at=at)
+    await storage.update(changes.changed, at=at)
+    await storage.update_skus(changes.changed_skus, at=at)
+    await storage.insert_skus(changes.new_skus, at=at)
+    await receive_stock(work, {sku.id: changes.stock.get(sku.id, 0) for sku in changes.new_skus}, at=at)
+    stored = [*changes.new, *(replace(product, version=product.version + 1) for product in changes.changed)]
+    product_ids = [product.id for product in stored]
+    await storage.refresh_prices(product_ids)
+    await index_products(work.connection, product_ids)
+    await work.outbox.add(*(_changed(product, at=at) for product in stored), at=at)
 
 
-async def add_skus(work: UnitOfWork, skus: Sequence[Sku], stock: Mapping[UUID, int], *, at: datetime) -> None:
-    """Store new SKUs with their opening stock; raises SkuCodeTaken."""
-    await Products(work.connection).insert_skus(skus, at=at)
-    await receive_stock(work, {sku.id: stock.get(sku.id, 0) for sku in skus}, at=at)
+async def create_product(
+    work: UnitOfWork, product: Product, skus: Sequence[Sku], stock: Mapping[UUID, int], *, at: datetime
+) -> None:
+    """Store a new product with its SKUs and their opening stock; raises Invalid, ProductCodeTaken, SkuCodeTaken."""
+    check_choices(product, skus)
+    await store(work, Changes(new=[product], new_skus=skus, stock=stock), at=at)
 
 
 async def change_product(
@@ -55,7 +67,8 @@ async def change_product(
         raise ProductChangedMeanwhile()
     after = replace(before, **changes)
     check_choices(after, await storage.skus_of(product_id))
-    return before, await _updated(work, after, at=at)
+    await store(work, Changes(changed=[after]), at=at)
+    return before, after
 
 
 async def save_sku(
@@ -71,11 +84,12 @@ async def save_sku(
     before = skus.get(sku_code)
     after = Sku(id=before.id if before else new_id(), product_id=product_id, sku_code=sku_code, **values)
     check_choices(product, list((skus | {sku_code: after}).values()))
-    if before:
-        await storage.update_skus([after], at=at)
-    else:
-        await add_skus(work, [after], {}, at=at)
-    await _updated(work, product, at=at)
+    changes = (
+        Changes(changed=[product], changed_skus=[after])
+        if before
+        else Changes(changed=[product], new_skus=[after])
+    )
+    await store(work, changes, at=at)
     return before, after
 
 
@@ -83,42 +97,31 @@ async def publish_product(work: UnitOfWork, product_id: UUID, *, at: datetime) -
     """Put a product on sale; raises NotFound, ProductNotReady, IllegalProductStatus."""
     storage = Products(work.connection)
     product = await _locked(storage, product_id)
-    return await _updated(work, product.publish(skus=await storage.skus_of(product_id), at=at), at=at)
+    product = product.publish(skus=await storage.skus_of(product_id), at=at)
+    await store(work, Changes(changed=[product]), at=at)
+    return product
 
 
 async def unpublish_product(work: UnitOfWork, product_id: UUID, *, at: datetime) -> Product:
     """Take a product off sale; raises NotFound, IllegalProductStatus."""
-    return await _updated(work, (await _locked(Products(work.connection), product_id)).unpublish(), at=at)
+    product = (await _locked(Products(work.connection), product_id)).unpublish()
+    await store(work, Changes(changed=[product]), at=at)
+    return product
 
 
-async def announce(work: UnitOfWork, products: Sequence[Product], *, at: datetime) -> None:
-    """Bring prices and the search index in line with products that were just stored, and announce them."""
-    product_ids = [product.id for product in products]
-    await Products(work.connection).refresh_prices(product_ids)
-    await index_products(work.connection, product_ids)
-    events = [
-        ProductChanged(
-            product_id=product.id,
-            product_code=product.product_code,
-            name=product.name,
-            category_id=product.category_id,
-            status=product.status,
-            version=product.version,
-            changed_at=at,
-        )
-        for product in products
-    ]
-    await work.outbox.add(*events, at=at)
+def _changed(product: Product, *, at: datetime) -> ProductChanged:
+    return ProductChanged(
+        product_id=product.id,
+        product_code=product.product_code,
+        name=product.name,
+        category_id=product.category_id,
+        status=product.status,
+        version=product.version,
+        changed_at=at,
+    )
 
 
 async def _locked(storage: Products, product_id: UUID) -> Product:
     if (product := await storage.lock(product_id)) is None:
         raise NotFound()
-    return product
-
-
-async def _updated(work: UnitOfWork, product: Product, *, at: datetime) -> Product:
-    await Products(work.connection).update([product], at=at)
-    product = replace(product, version=product.version + 1)
-    await announce(work, [product], at=at)
     return product

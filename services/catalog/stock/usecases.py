@@ -103,6 +103,8 @@ async def restock_refund(
 
 async def receive_stock(work: UnitOfWork, quantities: Mapping[UUID, int], *, at: datetime) -> None:
     """Begin to count new SKUs, with what is there to begin with."""
+    if not quantities:
+        return
     stock = Stock(work.connection)
     await stock.add_levels(list(quantities))
     await stock.move(RECEIVE, [(sku_id, sku_id, each) for sku_id, each in quantities.items() if each], at=at)

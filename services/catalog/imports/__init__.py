@@ -1,0 +1,1 @@
+"""Bringing many products in from a CSV file (PD-01)."""

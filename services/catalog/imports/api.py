@@ -1,0 +1,137 @@
+"""HTTP for product imports."""
+
+from datetime import datetime
+from pathlib import PurePath
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import File, Request, UploadFile
+
+from services.catalog.imports.files import count_rows
+from services.catalog.imports.rows import RowError
+from services.catalog.imports.storage import ImportState, ProductImport, ProductImports
+from services.catalog.imports.usecases import resume_import, start_import
+from services.catalog.operators import Editor, Reader, record
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.bodies import BodyTooLarge, View
+from shared.http.paging import After, Limit, Page, cursor, position
+from shared.http.problems import Invalid, NotFound
+from shared.http.work import Now, Work, resources
+
+MOST_BYTES = 5 * 1024 * 1024
+
+operator = service_router("/operator/product-imports", tags=["product imports"])
+
+
+class ImportView(View):
+    """How far an import is; ``rows_done`` of ``rows_total`` were created, updated, unchanged or failed."""
+
+    import_id: UUID
+    file_name: str
+    sha256: str
+    state: ImportState
+    rows_total: int
+    rows_done: int
+    rows_created: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_failed: int
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, product_import: ProductImport) -> "ImportView":
+        """The view of a stored import."""
+        values = {
+            name: getattr(product_import, name) for name in cls.model_fields if hasattr(product_import, name)
+        }
+        counted = ("rows_created", "rows_updated", "rows_unchanged", "rows_failed")
+        return cls(import_id=product_import.id, rows_done=sum(values[name] for name in counted), **values)
+
+
+class ImportErrorView(View):
+    """One thing that is wrong with one row; the row of column names is number 1."""
+
+    row_number: int
+    column: str
+    reason: str
+
+
+@operator.post("", status_code=202)
+async def upload(file: Annotated[UploadFile, File()], caller: Editor, work: Work, now: Now) -> ImportView:
+    """Upload a CSV file of at most 5 MiB and 50,000 rows; the worker takes it over."""
+    content = await file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise BodyTooLarge(f"At most {MOST_BYTES} bytes.")
+    product_import = await start_import(
+        work,
+        content,
+        file_name=PurePath(file.filename or "").name[:200],
+        rows_total=count_rows(content),
+        by=caller.subject,
+        at=now,
+    )
+    view = ImportView.of(product_import)
+    await record(
+        work,
+        caller,
+        "product-import.start",
+        f"product-import/{product_import.id}",
+        at=now,
+        after={"sha256": view.sha256, "rows_total": view.rows_total},
+    )
+    return view
+
+
+@operator.get("/{import_id}")
+async def show_import(request: Request, import_id: UUID, caller: Reader) -> ImportView:
+    """How far an import is."""
+    async with reading(resources(request).engine) as connection:
+        return ImportView.of(_found(await ProductImports(connection).find(import_id)))
+
+
+@operator.get("/{import_id}/errors")
+async def list_errors(
+    request: Request, import_id: UUID, caller: Reader, after: After = None, limit: Limit = 50
+) -> Page[ImportErrorView]:
+    """What is wrong with which rows."""
+    async with reading(resources(request).engine) as connection:
+        imports = ProductImports(connection)
+        _found(await imports.find(import_id))
+        errors = await imports.errors(import_id, after=_position(after), limit=limit + 1)
+    last = errors[limit - 1] if len(errors) > limit else None
+    return Page(
+        items=[_view(error) for error in errors[:limit]],
+        next=cursor(last.row_number, last.column) if last else None,
+    )
+
+
+@operator.post("/{import_id}/resume")
+async def resume(import_id: UUID, caller: Editor, work: Work, now: Now) -> ImportView:
+    """Go on now with an import that stopped, after its last whole batch."""
+    product_import = await resume_import(work, import_id, at=now)
+    await record(work, caller, "product-import.resume", f"product-import/{import_id}", at=now)
+    return ImportView.of(product_import)
+
+
+def _found(product_import: ProductImport | None) -> ProductImport:
+    if product_import is None:
+        raise NotFound()
+    return product_import
+
+
+def _view(error: RowError) -> ImportErrorView:
+    return ImportErrorView(row_number=error.row_number, column=error.column, reason=error.reason)
+
+
+def _position(after: str | None) -> tuple[int, str]:
+    found = position(after, parts=2) or [0, ""]
+    if (
+        type(found[0]) is not int
+        or not isinstance(found[1], str)
+        or abs(found[0]) >= 2**31
+        or "\x00" in found[1]
+    ):
+        raise Invalid("The cursor in `after` is not one of ours.")
+    return found[0], found[1]

@@ -1,0 +1,98 @@
+"""HTTP for the home page."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from fastapi import Request
+from starlette.responses import Response
+
+from services.catalog.answers import cacheable_answer
+from services.catalog.operators import Editor, Reader, record
+from services.catalog.products.views import ProductCard
+from services.catalog.storefront.layout import Layout
+from services.catalog.storefront.queries import home_page, layout, save_layout
+from shared.clock import shop_day
+from shared.database import reading
+from shared.http.app import service_router
+from shared.http.bodies import View
+from shared.http.work import Now, Work, resources
+
+public = service_router("/storefront", tags=["storefront"])
+operator = service_router("/operator/storefront", tags=["storefront"])
+
+HOT_DAYS = 7
+
+
+class TargetView(View):
+    """Where a tap leads."""
+
+    kind: str
+    value: str
+
+
+class BannerView(View):
+    """A wide picture at the top."""
+
+    image_url: str
+    alt: str
+    target: TargetView
+
+
+class EntryView(View):
+    """A shortcut with an icon."""
+
+    name: str
+    icon_url: str
+    target: TargetView
+
+
+class FeaturedCategory(View):
+    """A category with its best-selling products."""
+
+    category_id: UUID
+    name: str
+    icon_url: str | None
+    products: list[ProductCard]
+
+
+class Storefront(View):
+    """Everything the home page shows."""
+
+    banners: list[BannerView]
+    entries: list[EntryView]
+    featured_categories: list[FeaturedCategory]
+    hot_words: list[str]
+
+
+class LayoutView(View):
+    """The layout as operators arranged it."""
+
+    banners: list[BannerView]
+    entries: list[EntryView]
+    featured_category_ids: list[UUID]
+    hot_words: list[str]
+
+
+@public.get("", response_model=Storefront)
+async def show_storefront(request: Request, now: Now) -> Response:
+    """The whole home page in one answer (LG-06)."""
+    async with reading(resources(request).engine) as connection:
+        document = await home_page(connection, since=shop_day(now) - timedelta(days=HOT_DAYS))
+    return cacheable_answer(request, document, max_age_seconds=10)
+
+
+@operator.get("")
+async def show_layout(request: Request, caller: Reader) -> LayoutView:
+    """The layout of the home page."""
+    async with reading(resources(request).engine) as connection:
+        return LayoutView.model_validate(await layout(connection))
+
+
+@operator.put("")
+async def put_layout(body: Layout, caller: Editor, work: Work, now: Now) -> LayoutView:
+    """Arrange the home page anew."""
+    before = await layout(work.connection)
+    document = body.model_dump(mode="json")
+    await save_layout(work.connection, document, at=now)
+    await record(work, caller, "storefront.save", "storefront", at=now, before=before, after=document)
+    return LayoutView.model_validate(document)
