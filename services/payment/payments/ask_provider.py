@@ -34,12 +34,11 @@ async def ask_provider(resources: PaymentResources, out_trade_no: str, *, at: da
     try:
         async with begin(resources.engine) as work:
             payments = Payments(work.connection)
-            await payments.lock_by_number(out_trade_no)
-            await payments.record_query(out_trade_no, at=at)
             if said is not None and standing is Standing.PAID:
                 await take_payment(work, said, account=resources.account, at=at)
             elif standing is Standing.CLOSED:
                 await payments.close_attempt(out_trade_no, at=at)
+            await payments.record_query(out_trade_no, at=at)
     except Disputed as disputed:
         await report_dispute(resources.engine, disputed, source="query", at=at)
         raise

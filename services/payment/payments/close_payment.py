@@ -53,7 +53,5 @@ async def make_unpayable(resources: PaymentResources, attempt: Attempt, *, at: d
         if not is_not_known and refusal.code not in CLOSED_ALREADY:
             raise OutcomeUnknown(f"close was refused: {refusal.code}") from refusal
     async with begin(resources.engine) as work:
-        payments = Payments(work.connection)
-        await payments.lock_by_number(attempt.out_trade_no)
-        await payments.close_attempt(attempt.out_trade_no, at=at)
+        await Payments(work.connection).close_attempt(attempt.out_trade_no, at=at)
         await work.timers.set(QUERY_ATTEMPT, attempt.out_trade_no, due_at=at + LAST_LOOK_AFTER)

@@ -115,7 +115,6 @@ async def _prepay(
         )
         async with begin(resources.engine) as work:
             payments = Payments(work.connection)
-            await payments.lock_by_number(attempt.out_trade_no)
             await payments.record_prepay(attempt.out_trade_no, prepay_id, at=at)
             standing = await payments.find(payment.order_id)
         if standing is None or standing.closing_at is not None:

@@ -1,4 +1,4 @@
-"""Payments and their attempts. Every change of either is made under the payment's row lock."""
+"""Payments and their attempts. Money is taken under the payment's row lock; every other change is compare-and-set."""
 
 from datetime import datetime
 from typing import Any
@@ -47,8 +47,8 @@ _FIND = text(f"SELECT {_PAYMENT} FROM payments p WHERE p.order_id = :order_id")
 _ATTEMPT_BY_NUMBER = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.out_trade_no = :out_trade_no")
 _ATTEMPTS = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.payment_id = :payment_id ORDER BY a.number")
 _INITIATE = text(
-    "INSERT INTO attempts (out_trade_no, payment_id, number, status, initiated_at)"
-    " VALUES (:out_trade_no, :payment_id, :number, 'initiated', :at)"
+    "INSERT INTO attempts AS a (out_trade_no, payment_id, number, status, initiated_at)"
+    f" VALUES (:out_trade_no, :payment_id, :number, 'initiated', :at) RETURNING {_ATTEMPT}"
 )
 _INTEND = text("UPDATE attempts SET may_appear_until = :until WHERE out_trade_no = :out_trade_no")
 _PREPAID = text(
@@ -146,10 +146,10 @@ class Payments:
         number = len(before) + 1
         assert payment.order_number is not None
         name = out_trade_no(payment.order_number, number)
-        await self._connection.execute(
+        started = await self._connection.execute(
             _INITIATE, {"out_trade_no": name, "payment_id": payment.payment_id, "number": number, "at": at}
         )
-        return (await self.attempts(payment.payment_id))[-1]
+        return _attempt(started.one())
 
     async def intend_prepay(self, attempt: Attempt, *, at: datetime) -> None:
         """Note, before the call, that the provider may come to know the attempt (K9)."""

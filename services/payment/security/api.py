@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Depends
-from sqlalchemy import text
 
 from services.payment.resources import Own
+from services.payment.security.queries import list_events
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
@@ -16,11 +16,6 @@ from shared.http.paging import After, Limit, Page, cursor, position
 from shared.http.problems import Invalid
 
 router = service_router("/operator/payment-security-events", tags=["operator"])
-
-_LIST = text(
-    "SELECT id, kind, subject, detail, at FROM security_events"
-    " WHERE CAST(:after AS uuid) IS NULL OR id < :after ORDER BY id DESC LIMIT :limit"
-)
 
 
 class SecurityEventView(View):
@@ -44,6 +39,6 @@ async def list_security_events(
     except ValueError as error:
         raise Invalid("The cursor in `after` is not one of ours.") from error
     async with reading(resources.engine) as connection:
-        rows = (await connection.execute(_LIST, {"after": before, "limit": limit + 1})).all()
-    items = [SecurityEventView(**row._asdict()) for row in rows[:limit]]
+        rows = await list_events(connection, before=before, limit=limit + 1)
+    items = [SecurityEventView(**row) for row in rows[:limit]]
     return Page(items=items, next=cursor(items[-1].id) if len(rows) > limit else None)

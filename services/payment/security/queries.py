@@ -1,0 +1,20 @@
+"""What operators see of security events."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_LIST = text(
+    "SELECT id, kind, subject, detail, at FROM security_events"
+    " WHERE CAST(:before AS uuid) IS NULL OR id < :before ORDER BY id DESC LIMIT :limit"
+)
+
+
+async def list_events(
+    connection: AsyncConnection, *, before: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """Security events, newest first, from before the last one of the page before."""
+    rows = await connection.execute(_LIST, {"before": before, "limit": limit})
+    return [row._asdict() for row in rows]
