@@ -164,7 +164,7 @@ ROUTES: tuple[Route, ...] = (
     *_operator("member", "*", "GET /operator/member-levels", "GET /operator/point-rules"),
     *_operator(
         "member",
-        "operations service_desk finance auditor",
+        "operations service_desk auditor",
         "GET /operator/members",
         "GET /operator/members/{member_id}",
     ),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -90,8 +91,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
-    """Serve an app: httptools, no access log, idle connections closed after 15 s (SEC6); ends with open requests done."""
+async def serving(
+    app: ASGIApp, host: str, port: int, *, listener: socket.socket | None = None
+) -> AsyncIterator[None]:
+    """Serve an app: httptools, no access log, idle connections closed after 15 s (SEC6); ends with open requests done.
+
+    A ``listener`` that is already bound is used instead of host and port.
+    """
     server = _Server(
         uvicorn.Config(
             app,
@@ -107,7 +113,7 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve([listener] if listener else None))
     while not server.started:
         if task.done():
             task.result()

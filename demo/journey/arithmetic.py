@@ -65,7 +65,7 @@ def bill(
     fee_fen, free_from_fen = freight
     freight_fen = 0 if free_from_fen is not None and sum(after.values()) >= free_from_fen else fee_fen
     if coupon and coupon["kind"] == "freight":
-        freight_coupon_fen = min(int(coupon["amount_fen"]), freight_fen)
+        freight_coupon_fen = freight_fen
     points_fen = points * 100 // points_per_yuan
     lines_points = spread(points, after) if points else dict.fromkeys(after, 0)
     after = _less(after, points_fen)

@@ -18,7 +18,7 @@ COUPONS: dict[str, dict[str, int | str]] = {
         "discount_bp": 9_000,
         "cap_fen": 1_500,
     },
-    "freight": {"kind": "freight", "name": "旅程运费券", "threshold_fen": 0, "amount_fen": 1_000},
+    "freight": {"kind": "freight", "name": "旅程运费券"},
 }
 
 

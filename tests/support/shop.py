@@ -1,6 +1,7 @@
 """A whole shop in this process, on real PostgreSQL, with the simulator as WeChat."""
 
 import importlib.util
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +16,6 @@ from starlette.types import ASGIApp
 from deploy.layout import GATEWAY, PACKAGES
 from deploy.local.configuration import apply, configure
 from deploy.local.platform import Platform, open_platform
-from deploy.local.processes import free_port
 from shared.clock import Clock
 from shared.http.identity import ANONYMOUS, HEADER, Identity, Kind, Principal
 from shared.ids import new_id
@@ -112,8 +112,8 @@ async def open_shop(
     """A shop with databases of its own."""
     names = [name for name in names if _is_there(name)]
     databases = await fresh_databases(names)
-    port = free_port(21080)
-    url = f"http://127.0.0.1:{port}"
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with tempfile.TemporaryDirectory(prefix="jishi-shop-") as folder:
         environment = configure(
             Path(folder),
@@ -128,8 +128,9 @@ async def open_shop(
             platform = await stack.enter_async_context(
                 open_platform(clock=clock, transport=transport, names=names, working=working)
             )
+            stack.callback(listener.close)
             if GATEWAY in names:
-                await stack.enter_async_context(serving(platform.apps[GATEWAY], "127.0.0.1", port))
+                await stack.enter_async_context(serving(platform.apps[GATEWAY], "", 0, listener=listener))
             yield Shop(platform, wechat, Path(folder), url)
 
 

@@ -1,6 +1,7 @@
 """The simulator on a free port of this process, and its control API."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import Any
 import httpx
 import uvicorn
 
-from deploy.local.processes import free_port
 from simulator.app import create_app
 from simulator.settings import SimulatorSettings
 
@@ -53,16 +53,15 @@ class WeChat:
 @asynccontextmanager
 async def open_wechat(folder: Path) -> AsyncIterator[WeChat]:
     """Start the simulator over a folder of its own."""
-    port = free_port(20190)
-    settings = SimulatorSettings(host="127.0.0.1", port=port, folder=folder)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), host="127.0.0.1", port=port, log_config=None, access_log=False)
-    )
-    serving = asyncio.create_task(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=f"{url}/_control", timeout=30) as control:
-        yield WeChat(url, folder, control)
-    server.should_exit = True
-    await serving
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        app = create_app(SimulatorSettings(host="127.0.0.1", port=port, folder=folder))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        serving = asyncio.create_task(server._serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=f"{url}/_control", timeout=30) as control:
+            yield WeChat(url, folder, control)
+        server.should_exit = True
+        await serving
