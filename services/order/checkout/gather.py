@@ -87,11 +87,9 @@ async def _address(
     resources: OrderResources, caller: Principal, wish: Wish, standing: Standing | None
 ) -> Address | None:
     """The chosen or default address; while the member service is away, what was last sent to the chosen one."""
-    address_id = wish.address_id
-    if address_id is None and standing is not None and standing.default_address is not None:
-        address_id = standing.default_address.address_id
-    if address_id is None:
-        return None
+    usual, address_id = standing and standing.default_address, wish.address_id
+    if address_id is None or (usual is not None and usual.address_id == address_id):
+        return usual
     try:
         return await member.address(resources.services, caller.member_id, address_id, on_behalf_of=caller)
     except UpstreamProblem as refused:

@@ -25,7 +25,8 @@ from services.order.pricing import (
 )
 from shared.http.problems import Invalid, Problem
 
-UNKNOWN_COUPON = frozenset({"not_found", "not_yours"})
+UNKNOWN_COUPON = "unknown"
+"""How the campaign service calls a coupon that the member does not have."""
 
 
 class NothingToBuy(Problem):
@@ -169,7 +170,7 @@ def _coupon_notes(gathered: Gathered, quote: Quote) -> list[Note]:
             notes.append(Note(NoteCode.COUPON_UNCHECKED, "Coupons cannot be used right now."))
     elif offers.coupon_problem is not None:
         problem = offers.coupon_problem
-        unknown = problem.code in UNKNOWN_COUPON
+        unknown = problem.code == UNKNOWN_COUPON
         code = NoteCode.COUPON_UNKNOWN if unknown else NoteCode.COUPON_NOT_USABLE
         notes.append(Note(code, problem.detail, members={} if unknown else {"reason": problem.code}))
     steps = (StepCode.COUPON, StepCode.FREIGHT_COUPON)

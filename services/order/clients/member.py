@@ -33,16 +33,8 @@ class Address(BaseModel):
     postal_code: str | None = None
 
 
-class DefaultAddress(BaseModel):
-    """Which address a member's orders go to unless told otherwise."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    address_id: UUID
-
-
 class Standing(BaseModel):
-    """What a member's standing means for a price: the level, and the points that may be paid with."""
+    """What a member's standing means for an order: the level, the points to pay with, the usual address."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -50,7 +42,7 @@ class Standing(BaseModel):
     spendable_points: int
     points_per_yuan: int
     points_max_ratio_bp: int
-    default_address: DefaultAddress | None
+    default_address: Address | None
 
 
 async def standing(services: Services, member_id: UUID, *, on_behalf_of: Principal) -> Standing:

@@ -8,7 +8,7 @@ from services.order.checkout.proposal import Gathered
 from services.order.checkout.wishes import Wish, WishedLine
 from services.order.clients.campaign import Offers
 from services.order.clients.catalog import Sku
-from services.order.clients.member import Address, DefaultAddress, Level, Standing
+from services.order.clients.member import Address, Level, Standing
 from services.order.orders.domain import BoughtLine, Order, OrderStatus, RefundSummary
 from services.order.pricing import FreightRule
 from shared.ids import new_id
@@ -101,7 +101,7 @@ def a_standing(**values: Any) -> Standing:
         "spendable_points": 500,
         "points_per_yuan": 100,
         "points_max_ratio_bp": 5_000,
-        "default_address": DefaultAddress(address_id=AN_ADDRESS.address_id),
+        "default_address": AN_ADDRESS,
     }
     return Standing(**(defaults | values))
 
