@@ -69,7 +69,7 @@ def merge(group: Group, stored: Stored, *, at: datetime) -> Merged:
     new = [sku for sku in now if sku.sku_code not in before]
     changed = [sku for sku in now if sku.sku_code in before and sku != before[sku.sku_code]]
     is_changed = product != stored.product or bool(new or changed)
-    touched = len(used) - len(new) if product != stored.product else len(changed)
+    touched = len(used) - len(new) if _is_described_anew(product, stored.product) else len(changed)
     return Merged(
         product=product if is_changed else None,
         is_new=stored.product is None,
@@ -104,6 +104,11 @@ def _problem(
     if twin := next((sku for sku in others if sku.options == row.options), None):
         return RowError(row.number, "options", f"repeats the options of {twin.sku_code}")
     return None
+
+
+def _is_described_anew(product: Product | None, before: Product | None) -> bool:
+    """Whether more than the choices of a product changed: then every row of it counts as updated."""
+    return bool(product and before and replace(product, options=before.options) != before)
 
 
 def _new_product(row: Row, stored: Stored) -> Product:

@@ -59,6 +59,7 @@ class SearchLog:
         self._engine = engine
         self._waiting: _Waiting | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
 
     def note(self, query: str, *, results: int, member_id: UUID | None, at: datetime) -> None:
         """Remember that somebody searched."""
@@ -76,13 +77,14 @@ class SearchLog:
 
     async def flush(self) -> None:
         """Write what was gathered; when the database is away it is lost, and nothing else."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is None:
-            return
-        try:
-            await self._write(waiting)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("searches not counted", extra={"error": repr(error)[:300]})
+        async with self._writing:
+            waiting, self._waiting = self._waiting, None
+            if waiting is None:
+                return
+            try:
+                await self._write(waiting)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("searches not counted", extra={"error": repr(error)[:300]})
 
     async def close(self) -> None:
         """Write what is left."""

@@ -57,14 +57,14 @@ class Catalog:
         return str((await self.operate("POST", "/operator/categories", body))["category_id"])
 
     async def product(
-        self, *, on_sale: bool = True, skus: int = 1, stock: int = 10, **more: Any
+        self, *, on_sale: bool = True, sku_count: int = 1, stock: int = 10, **more: Any
     ) -> dict[str, Any]:
         """A new product as operators see it, on sale unless told otherwise."""
         code = f"P{new_id().hex[-14:].upper()}"
         body = {
             "product_code": code,
             "name": f"商品{code}",
-            "options": [{"name": "款式", "values": [f"第{number}款" for number in range(skus)]}],
+            "options": [{"name": "款式", "values": [f"第{number}款" for number in range(sku_count)]}],
             "skus": [
                 {
                     "sku_code": f"{code}-{number}",
@@ -72,7 +72,7 @@ class Catalog:
                     "price_fen": 1000 + number,
                     "stock": stock,
                 }
-                for number in range(skus)
+                for number in range(sku_count)
             ],
         } | more
         if "category_id" not in body:

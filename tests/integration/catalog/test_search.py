@@ -191,8 +191,8 @@ async def test_searches_become_hot_words_history_and_a_list_of_what_was_not_foun
     auditor = catalog.shop.as_operator("auditor")
     listed = (await auditor.get("catalog", "/operator/searches/without-result", params={"limit": 100})).json()
     assert {item["query"]: item["searches"] for item in listed["items"]}[vain] == 3
-    assert await catalog.execute("SELECT FROM search_queries WHERE query = :query", query=phone) == []
-    assert await catalog.execute("SELECT FROM search_history WHERE query = :query", query=phone) == []
+    assert await catalog.execute("SELECT query FROM search_queries WHERE query = :query", query=phone) == []
+    assert await catalog.execute("SELECT query FROM search_history WHERE query = :query", query=phone) == []
 
     mine = (await member.get("catalog", "/search/suggestions", params={"q": vain[0]})).json()["items"]
     assert {"term": vain, "kind": "history"} in mine
