@@ -1,0 +1,1 @@
+"""Who an event belongs to, decided when it is asked."""

@@ -1,0 +1,1 @@
+"""Taking in what clients saw and did."""
