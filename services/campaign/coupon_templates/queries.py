@@ -7,17 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.campaign.coupon_templates.storage import RULE_COLUMNS
+from services.campaign.coupon_templates.storage import OPEN, RULE_COLUMNS
 from services.campaign.coupon_templates.views import ClaimableTemplate
 from services.campaign.scopes import with_scope
-
-OPEN = (
-    "t.status = 'running' AND t.issued < t.total_quota AND (t.claim_from_at IS NULL OR t.claim_from_at <= :at)"
-    " AND (t.claim_until_at IS NULL OR t.claim_until_at > :at)"
-    " AND (t.valid_until_at IS NULL OR t.valid_until_at > :at) AND (t.audience = 'everybody' OR NOT EXISTS ("
-    "SELECT FROM buyers WHERE buyers.member_id = :member_id))"
-)
-"""A template t that is open for this member now; the per-member limit comes on top."""
 
 _CLAIMED = (
     "(SELECT count(*) FROM coupons c WHERE c.template_id = t.id AND c.member_id = CAST(:member_id AS uuid))"

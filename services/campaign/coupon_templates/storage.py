@@ -45,6 +45,14 @@ _RULE = (
 RULE_COLUMNS = ", ".join(f"r.{name}" for name in _RULE)
 """A rule in a statement that calls ``coupon_rules`` r."""
 
+OPEN = (
+    "t.status = 'running' AND t.issued < t.total_quota AND (t.claim_from_at IS NULL OR t.claim_from_at <= :at)"
+    " AND (t.claim_until_at IS NULL OR t.claim_until_at > :at)"
+    " AND (t.valid_until_at IS NULL OR t.valid_until_at > :at) AND (t.audience = 'everybody' OR NOT EXISTS ("
+    "SELECT FROM buyers WHERE buyers.member_id = :member_id))"
+)
+"""A template t that is open for this member now; the per-member limit comes on top."""
+
 _FROM = (
     f"SELECT t.id, {', '.join(f't.{name}' for name in _TEMPLATE)}, t.issued, {RULE_COLUMNS} FROM coupon_templates t"
     " JOIN coupon_rules r ON r.template_id = t.id AND r.version = t.version"

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.campaign.coupon_templates.queries import OPEN
+from services.campaign.coupon_templates.storage import OPEN
 from services.campaign.coupons.domain import MOVES, Coupon, CouponState, Step
 from shared.ids import new_id
 

@@ -83,7 +83,6 @@ CREATE TABLE coupons (
 );
 CREATE UNIQUE INDEX coupons_order_idx ON coupons (order_id) WHERE order_id IS NOT NULL;
 CREATE INDEX coupons_member_idx ON coupons (member_id, id);
-CREATE INDEX coupons_usable_idx ON coupons (member_id, expires_at) WHERE state = 'available';
 CREATE INDEX coupons_expiring_idx ON coupons (expires_at) WHERE state = 'available';
 CREATE TABLE coupon_journal (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -116,7 +115,6 @@ CREATE TABLE coupon_locks (
     (coupon_id IS NULL) = (member_id IS NULL) AND (coupon_id IS NULL) = (locked_at IS NULL)
     AND (coupon_id IS NOT NULL OR state = 'released'))
 );
-CREATE INDEX coupon_locks_coupon_idx ON coupon_locks (coupon_id);
 CREATE TABLE buyers (
   member_id uuid PRIMARY KEY,
   first_paid_at timestamptz NOT NULL

@@ -1,6 +1,7 @@
 """The campaign service as its tests speak of it: templates to claim from, coupons, orders that use them."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -67,11 +68,9 @@ class Campaign:
 
     async def claim(self, template_id: str, member_id: UUID, *, key: str | None = None) -> httpx.Response:
         """A member claims a coupon."""
-        return await self.shop.as_member(member_id).post(
-            "campaign",
-            f"/coupon-templates/{template_id}/claim",
-            headers={"idempotency-key": key or str(new_id())},
-        )
+        headers = {"idempotency-key": key or str(new_id())}
+        caller, path = self.shop.as_member(member_id), f"/coupon-templates/{template_id}/claim"
+        return await _patiently(lambda: caller.post("campaign", path, headers=headers))
 
     async def coupon(self, member_id: UUID, **terms: Any) -> str:
         """The id of a coupon that this member claimed from a template of its own."""
@@ -93,7 +92,8 @@ class Campaign:
     async def lock(self, order_id: UUID, member_id: UUID, coupon_id: str) -> httpx.Response:
         """The order service locks a coupon."""
         body = {"member_id": str(member_id), "coupon_id": coupon_id}
-        return await self.shop.as_service("order").put("campaign", f"/internal/coupon-locks/{order_id}", body)
+        caller, path = self.shop.as_service("order"), f"/internal/coupon-locks/{order_id}"
+        return await _patiently(lambda: caller.put("campaign", path, body))
 
     async def release(self, order_id: UUID) -> httpx.Response:
         """The order service lets a coupon go."""
@@ -183,6 +183,13 @@ class Campaign:
             yield sent
         finally:
             event.remove(self.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def _patiently(call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Call again while the service is too busy to take the call: safe, since the call is repeatable (P2)."""
+    while (answer := await call()).status_code == 503:
+        await asyncio.sleep(0.05)
+    return answer
 
 
 def a_line(unit_price_fen: int = 10_000, quantity: int = 1, **values: Any) -> dict[str, Any]:

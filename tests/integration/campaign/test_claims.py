@@ -107,8 +107,10 @@ async def test_drafts_and_unknown_templates_are_not_found(campaign: Campaign) ->
 
 
 async def test_claiming_waits_for_its_window_and_ends_with_it(campaign: Campaign) -> None:
-    window = {"claim_from_at": (AT + DAY).isoformat(), "claim_until_at": (AT + 2 * DAY).isoformat()}
-    member_id, template_id = new_id(), await campaign.template(**window)
+    member_id = new_id()
+    template_id = await campaign.template(
+        claim_from_at=(AT + DAY).isoformat(), claim_until_at=(AT + 2 * DAY).isoformat()
+    )
 
     early = await campaign.claim(template_id, member_id)
     campaign.clock.set(AT + 2 * DAY)
@@ -133,9 +135,11 @@ async def test_a_stopped_template_gives_no_more_but_takes_nothing_back(campaign:
 
 
 async def test_coupons_of_a_window_cannot_be_claimed_after_it(campaign: Campaign) -> None:
-    window = {"valid_days": None, "valid_from_at": (AT - DAY).isoformat(), "valid_until_at": AT.isoformat()}
+    template_id = await campaign.template(
+        valid_days=None, valid_from_at=(AT - DAY).isoformat(), valid_until_at=AT.isoformat()
+    )
 
-    refused = await campaign.claim(await campaign.template(**window), new_id())
+    refused = await campaign.claim(template_id, new_id())
 
     assert (refused.status_code, refused.json()["reason"]) == (409, "ended")
 
