@@ -207,7 +207,7 @@ ROUTES: tuple[Route, ...] = (
         "GET /orders/{order_id}/tracking",
         "GET /orders/{order_id}/refunds",
     ),
-    *_operator("order", "*", "GET /operator/freight-rule"),
+    *_operator("order", "*", "GET /operator/freight-rule", "GET /operator/order-rules"),
     *_operator(
         "order",
         "operations service_desk finance auditor",
@@ -216,7 +216,11 @@ ROUTES: tuple[Route, ...] = (
         "GET /operator/refunds",
     ),
     *_operator(
-        "order", "operations", "POST /operator/orders/{order_id}/shipments", "PUT /operator/freight-rule"
+        "order",
+        "operations",
+        "POST /operator/orders/{order_id}/shipments",
+        "PUT /operator/freight-rule",
+        "PUT /operator/order-rules",
     ),
     *_operator(
         "order",

@@ -1,5 +1,6 @@
 """The last chapters: shipping, receipt, a partial refund, an order that closes by itself, the day's numbers."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from demo.journey.stage import Stage
 from shared.clock import shop_day
 
 PAY_TIMEOUT_SECONDS = 5
+PACKING_SECONDS = 1.5
+"""WeChat knows of a payment's shipping only some seconds after it was paid (wechat.md 4.3)."""
 
 
 async def ship_and_receive(stage: Stage) -> None:
@@ -18,6 +21,7 @@ async def ship_and_receive(stage: Stage) -> None:
     story, order = stage.story, stage.orders["beans"]
     story.chapter("7. Shipping and receipt", "OR-03, OR-14")
     tracking_number = f"SF{stage.suffix.upper()}"
+    await asyncio.sleep(PACKING_SECONDS)
     await stage.merchant.post(
         f"/operator/orders/{order['order_id']}/shipments",
         {"carrier": "SF", "tracking_number": tracking_number},
@@ -28,7 +32,7 @@ async def ship_and_receive(stage: Stage) -> None:
 
     async def uploaded() -> bool:
         shipping = (await stage.wechat_knows(order["out_trade_no"]))["shipping"]
-        return bool(shipping and shipping.get("finish_shipping"))
+        return bool(shipping and shipping["finished"])
 
     await story.eventually("WeChat knows that the goods left", uploaded, True)
     story.tell("shipping info uploaded to WeChat")
@@ -36,7 +40,7 @@ async def ship_and_receive(stage: Stage) -> None:
     for hours, state, description in (
         (2, "collected", "已揽收"),
         (1, "in_transit", "运输中"),
-        (0, "signed", "已签收"),
+        (0, "delivered", "已签收"),
     ):
         event = {
             "occurred_at": (now - timedelta(hours=hours)).isoformat(),
@@ -45,7 +49,7 @@ async def ship_and_receive(stage: Stage) -> None:
         }
         await stage.carrier_reports("SF", tracking_number, [event])
     tracking = await stage.buyer.get(f"/orders/{order['order_id']}/tracking")
-    events = tracking["shipments"][0]["tracking"]
+    events = tracking["shipments"][0]["events"]
     story.check("the parcel's way is known", len(events), 3)
     story.tell(
         "the carrier reports: " + " → ".join(event["description"] for event in sorted(events, key=_when))

@@ -71,8 +71,9 @@ async def refuse_a_used_coupon(stage: Stage, order: dict[str, Any]) -> None:
         ("points beyond the balance", {"use_points": 10**9}, 409),
         ("more than there is", {"lines": [{**lines[0], "quantity": 999}]}, 409),
     ):
-        quote = await stage.buyer.post("/checkout/preview", {"lines": lines})
-        body = {"lines": lines, **wish, "quote_fingerprint": quote["quote_fingerprint"]}
+        wanted = {"lines": lines, **wish}
+        quote = await stage.buyer.post("/checkout/preview", wanted)
+        body = {**wanted, "quote_fingerprint": quote["quote_fingerprint"]}
         try:
             await stage.buyer.post("/orders", body)
         except Refused as refusal:

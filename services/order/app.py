@@ -9,6 +9,7 @@ from services.order.orders.api import router as orders
 from services.order.orders.operator_api import router as operator_orders
 from services.order.refunds.api import router as refunds
 from services.order.resources import OrderResources, open_resources
+from services.order.rules.api import router as rules
 from services.order.settings import Settings
 from services.order.shipments.api import router as shipments
 from services.order.shipments.logistics_api import router as logistics
@@ -28,6 +29,7 @@ def create_app(resources: OrderResources) -> FastAPI:
         logistics,
         refunds,
         freight,
+        rules,
         title="Jishi order service",
     )
 

@@ -19,7 +19,5 @@ class Settings(ServiceSettings, MiniProgramAccount):
     field_keys_file: Path
     logistics_secret: SecretStr
     wechat_pay_mchid: str
-    pay_timeout_seconds: int = 900
     creation_timeout_seconds: int = 20
     close_retry_seconds: int = 30
-    auto_receive_seconds: int = 10 * 86_400

@@ -22,6 +22,7 @@ from services.order.orders.finish_creation import COMPLETE_CREATION, finish_crea
 from services.order.orders.storage import Attempt, NewOrder, Orders
 from services.order.pricing import dump
 from services.order.resources import OrderResources
+from services.order.rules.storage import OrderRules, order_rules
 from shared.clock import SHANGHAI
 from shared.database import begin, reading
 from shared.http.idempotency import IdempotencyKey, KeyReused, StillRunning
@@ -61,13 +62,14 @@ async def place_order(
     """
     async with reading(resources.engine) as connection:
         earlier = await Orders(connection).attempt(key.key)
+        rules = await order_rules(connection)
     if earlier is not None:
         return _repeat(earlier, key)
     proposal = await make_proposal(resources, caller, placing.wish, at=at)
     refuse(proposal.notes)
     if proposal.fingerprint != placing.quote_fingerprint:
         raise PriceChanged(quote=QuoteView.of(proposal).model_dump(mode="json"))
-    new = _new_order(resources, caller, placing.wish, proposal, key, at=at)
+    new = _new_order(resources, caller, placing.wish, proposal, rules, key, at=at)
     async with begin(resources.engine) as work:
         orders = Orders(work.connection)
         await lock_member(work.connection, caller.member_id)
@@ -96,6 +98,7 @@ def _new_order(
     caller: Principal,
     wish: Wish,
     proposal: Proposal,
+    rules: OrderRules,
     key: IdempotencyKey,
     *,
     at: datetime,
@@ -122,7 +125,7 @@ def _new_order(
         from_cart=wish.lines is None,
         close_reason=None,
         placed_at=at,
-        expires_at=at + timedelta(seconds=resources.settings.pay_timeout_seconds),
+        expires_at=at + timedelta(seconds=rules.pay_timeout_seconds),
         paid_at=None,
         shipped_at=None,
         completed_at=None,

@@ -72,9 +72,7 @@ async def refund(
     wish = RefundWish(units, body.reason, body.include_freight)
 
     async def do(work: UnitOfWork) -> OperatorRefundView:
-        requested, back = await request_refund(
-            work, resources.settings, order_id, wish, operator=operator, at=now
-        )
+        requested, back = await request_refund(work, order_id, wish, operator=operator, at=now)
         return OperatorRefundView.of(requested, back)
 
     return await once(resources.engine, key, do)

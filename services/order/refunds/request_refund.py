@@ -20,7 +20,6 @@ from services.order.refunds.domain import (
 )
 from services.order.refunds.finish_refund import settle
 from services.order.refunds.storage import Refunds
-from services.order.settings import Settings
 from services.order.shipments.ship_order import UPLOAD_SHIPPING, become_shipped
 from services.order.shipments.storage import Shipments
 from shared.database import UnitOfWork
@@ -40,7 +39,6 @@ class RefundWish:
 
 async def request_refund(
     work: UnitOfWork,
-    settings: Settings,
     order_id: UUID,
     wish: RefundWish,
     *,
@@ -88,7 +86,7 @@ async def request_refund(
         raise NotRefundable("More would go back than was paid.")
     await refunds.add(refund, units)
     if order.status is OrderStatus.PARTLY_SHIPPED:
-        await _ship_no_more(work, settings, order, operator=operator, at=at)
+        await _ship_no_more(work, order, operator=operator, at=at)
     await _audit(work, "request refund", refund, operator=operator, at=at)
     if refund.refund_fen == 0:
         return await settle(work, order, refund, refunded_at=at, at=at), units
@@ -123,13 +121,11 @@ def _units(lines: list[BoughtLine], quote: RefundQuote) -> list[RefundUnits]:
     ]
 
 
-async def _ship_no_more(
-    work: UnitOfWork, settings: Settings, order: Order, *, operator: Principal, at: datetime
-) -> None:
+async def _ship_no_more(work: UnitOfWork, order: Order, *, operator: Principal, at: datetime) -> None:
     """When what was left to ship is refunded, the last parcel was the last."""
     if any(line.unshipped_quantity for line in await Orders(work.connection).lines(order.id)):
         return
-    await become_shipped(work, settings, order, by=Actor("operator", operator.subject), at=at)
+    await become_shipped(work, order, by=Actor("operator", operator.subject), at=at)
     await Shipments(work.connection).report_last_again(order.id)
     await work.timers.set(UPLOAD_SHIPPING, str(order.id), due_at=at)
 

@@ -66,9 +66,7 @@ async def ship(
     parcel = Parcel(body.carrier, body.tracking_number, units or None)
 
     async def do(work: UnitOfWork) -> OperatorShipmentView:
-        shipment, content = await ship_order(
-            work, resources.settings, order_id, parcel, operator=operator, at=now
-        )
+        shipment, content = await ship_order(work, order_id, parcel, operator=operator, at=now)
         return OperatorShipmentView.of(shipment, content)
 
     return await once(resources.engine, key, do)

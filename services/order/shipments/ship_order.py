@@ -8,7 +8,7 @@ from uuid import UUID
 from services.order.orders.domain import Actor, Order, OrderStatus
 from services.order.orders.line_counts import count_shipped
 from services.order.orders.storage import Orders
-from services.order.settings import Settings
+from services.order.rules.storage import order_rules
 from services.order.shipments.domain import (
     Shipment,
     TooManyParcels,
@@ -37,7 +37,6 @@ class Parcel:
 
 async def ship_order(
     work: UnitOfWork,
-    settings: Settings,
     order_id: UUID,
     parcel: Parcel,
     *,
@@ -70,7 +69,7 @@ async def ship_order(
     await shipments.add(shipment, content)
     by = Actor("operator", operator.subject)
     if complete:
-        await become_shipped(work, settings, order, by=by, at=at)
+        await become_shipped(work, order, by=by, at=at)
     elif order.status is OrderStatus.PAID:
         await orders.move(order, OrderStatus.PARTLY_SHIPPED, by=by, at=at)
     await work.timers.set(UPLOAD_SHIPPING, str(order_id), due_at=at)
@@ -90,12 +89,11 @@ async def ship_order(
     return shipment, content
 
 
-async def become_shipped(
-    work: UnitOfWork, settings: Settings, order: Order, *, by: Actor, at: datetime
-) -> Order:
+async def become_shipped(work: UnitOfWork, order: Order, *, by: Actor, at: datetime) -> Order:
     """Nothing is left to ship: the time to receive begins."""
     shipped = await Orders(work.connection).move(order, OrderStatus.SHIPPED, by=by, at=at)
-    due_at = at + timedelta(seconds=settings.auto_receive_seconds)
+    rules = await order_rules(work.connection)
+    due_at = at + timedelta(seconds=rules.auto_receive_seconds)
     await work.timers.set(AUTO_RECEIVE, str(order.id), due_at=due_at)
     return shipped
 
