@@ -1,13 +1,15 @@
 """One engine a process, one unit of work a door (K2, K17, K19)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import MetaData
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.audit_log import AuditLog
@@ -25,6 +27,10 @@ NAMING = {
 
 POOL_WAIT_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 15.0
+CONFLICT_RETRIES = 3
+
+T = TypeVar("T")
 
 
 def new_metadata() -> MetaData:
@@ -34,7 +40,7 @@ def new_metadata() -> MetaData:
 
 def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> AsyncEngine:
     """A pooled asyncpg engine; waiting more than a second for a connection is a fast refusal (503)."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -44,9 +50,21 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> As
         json_deserializer=orjson.loads,
         connect_args={
             "timeout": CONNECT_SECONDS,
+            "command_timeout": COMMAND_SECONDS,
             "server_settings": {"application_name": application_name, "jit": "off", "timezone": "UTC"},
         },
     )
+    event.listen(engine.sync_engine, "do_connect", _connect)
+    return engine
+
+
+def _connect(dialect: Dialect, _: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+    """Connect; a server that cannot be reached is an OperationalError like every other trouble with the database."""
+    try:
+        return dialect.connect(*arguments, **options)
+    except OSError as error:  # TimeoutError too
+        assert dialect.dbapi is not None
+        raise dialect.dbapi.OperationalError(repr(error)) from error
 
 
 class UnitOfWork:
@@ -64,27 +82,40 @@ class UnitOfWork:
         """Do something cheap and local once the transaction has committed (wake a relay, drop a cache entry)."""
         self._after_commit.append(act)
 
-    async def __aenter__(self) -> "UnitOfWork":
-        await self.connection.begin()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        if kind is None:
-            await self.connection.commit()
-            for act in self._after_commit:
-                act()
-            self.outbox.wake()
-        elif issubclass(kind, asyncio.CancelledError | GeneratorExit):
-            await self.connection.invalidate()  # K19: never pool a connection with an open transaction
-        else:
-            await self.connection.rollback()
+    def committed(self) -> None:
+        """Do what was to wait for the commit."""
+        for act in self._after_commit:
+            act()
+        self.outbox.wake()
 
 
 @asynccontextmanager
 async def begin(engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits at the end of the block, or leaves no trace."""
-    async with engine.connect() as connection, UnitOfWork(connection) as work:
-        yield work
+    async with engine.connect() as connection:
+        work = UnitOfWork(connection)
+        try:
+            await connection.begin()
+            yield work
+            await connection.commit()
+        except (asyncio.CancelledError, GeneratorExit):
+            await connection.invalidate()  # K19: never pool a connection with an open transaction
+            raise
+    work.committed()
+
+
+async def transact(engine: AsyncEngine, do: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+    """Do the work in one transaction; up to 3 times more when PostgreSQL broke a deadlock with it (K12)."""
+    for retry in range(CONFLICT_RETRIES):
+        try:
+            async with begin(engine) as work:
+                return await do(work)
+        except DBAPIError as error:
+            if not is_conflict(error):
+                raise
+        await asyncio.sleep(random.uniform(0, 0.05 * 2**retry))
+    async with begin(engine) as work:
+        return await do(work)
 
 
 @asynccontextmanager
@@ -94,6 +125,33 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def is_conflict(error: DBAPIError) -> bool:
-    """Whether PostgreSQL broke a deadlock or a serialization failure: the same work may be tried again (K12)."""
-    return getattr(error.orig, "sqlstate", None) in {"40P01", "40001", "55P03"}
+def is_conflict(error: BaseException) -> bool:
+    """Whether PostgreSQL broke a deadlock or a serialization failure: the same work may be tried again at once (K12)."""
+    return _sqlstate(error) in {"40P01", "40001"}
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database cannot be reached, or turns everybody away: no fault of this work."""
+    if isinstance(error, PoolTimeout | OperationalError | TimeoutError | ConnectionError):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    state = _sqlstate(error)
+    return state[:2] in {"08", "53"} or state in {"57P01", "57P02", "57P03"}
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same work may well succeed in a moment: conflicts, locks and statements that took too long (4.D)."""
+    return is_away(error) or is_conflict(error) or _sqlstate(error) in {"55P03", "57014"}
+
+
+def is_bad_value(error: BaseException) -> bool:
+    """Whether a value cannot be stored at all: NUL characters, lone surrogates, numbers beyond 64 bits."""
+    if isinstance(error, InterfaceError):
+        return isinstance(getattr(error.orig, "__cause__", None), ValueError)
+    return _sqlstate(error) in {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05"}
+
+
+def _sqlstate(error: BaseException) -> str:
+    """PostgreSQL's code of a failed statement; empty for other errors."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database import begin
+from shared.finishing import STOP_SECONDS, finish
 from shared.messaging.consumer import Consumer
 from shared.messaging.reactions import Reaction, Reactions
 from shared.messaging.relay import Relay
 from shared.messaging.stalled import StalledEvents
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, TransportUnavailable
 from shared.resources import Resources
 from shared.timers.loop import Run, TimerLoop, Timers
 
@@ -56,13 +57,13 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; a part that fails is started again."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_kept_running("relay", self._relay.run))
-            tasks.create_task(_kept_running("timers", self.timer_loop.run))
-            tasks.create_task(_kept_running("retries", self._retry_stalled))
+            tasks.create_task(kept_running("relay", self._relay.run))
+            tasks.create_task(kept_running("timers", self.timer_loop.run))
+            tasks.create_task(kept_running("retries", self._retry_stalled))
             for reaction in self.reactions:
-                tasks.create_task(_kept_running(reaction.name, self._consuming(reaction)))
+                tasks.create_task(kept_running(reaction.name, self._consuming(reaction)))
             for loop in self._loops:
-                tasks.create_task(_kept_running(getattr(loop, "__name__", "loop"), loop))
+                tasks.create_task(kept_running(getattr(loop, "__name__", "loop"), loop))
 
     def _consuming(self, reaction: Reaction) -> Callable[[], Awaitable[None]]:
         async def consume() -> None:
@@ -72,27 +73,51 @@ class Worker:
         return consume
 
     async def retry_due(self) -> int:
-        """Try the stalled events whose next attempt is due; returns how many there were."""
+        """Try the stalled events that are due, one after another; returns how many there were."""
+        tried = 0
+        while await self._retry_one():
+            tried += 1
+        return tried
+
+    async def _retry_one(self) -> bool:
         async with begin(self.resources.engine) as work:
-            due = await StalledEvents(work.connection).due()
-        for name, envelope in due:
-            if (consumer := self._consumers.get(name)) is not None:
-                await consumer.retry(envelope)
-        return len(due)
+            due = await StalledEvents(work.connection).due(list(self._consumers))
+        if due is None:
+            return False
+        reaction, envelope = due
+        await self._consumers[reaction].retry(envelope)
+        return True
 
     async def _retry_stalled(self) -> None:
         while True:
             try:
-                await self.retry_due()
+                while await finish(self._retry_one(), seconds=STOP_SECONDS):
+                    pass
             except (SQLAlchemyError, OSError) as error:
-                log.warning("stalled events unreachable", extra={"error": str(error)})
+                log.warning("stalled events unreachable", extra={"error": repr(error)[:300]})
             await asyncio.sleep(RETRY_POLL_SECONDS)
 
 
-async def _kept_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+async def kept_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run one part of a process until cancelled; however it ends otherwise, it is started again (K18)."""
     while True:
         try:
             await run()
+            log.error("part of the worker ended and is started again", extra={"part": name})
+        except TransportUnavailable as error:
+            log.warning("transport unavailable", extra={"part": name, "error": str(error)[:300]})
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            log.exception("part of the worker was cut short and is started again", extra={"part": name})
         except Exception:
+            if _is_cancelled():
+                raise
             log.exception("part of the worker failed and is started again", extra={"part": name})
         await asyncio.sleep(RESTART_SECONDS)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task itself was told to stop, rather than something it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

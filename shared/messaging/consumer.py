@@ -2,40 +2,34 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
-import orjson
 from opentelemetry.trace import SpanKind
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.database import begin
-from shared.events.base import EVENT_TYPES, Envelope
-from shared.messaging.reactions import Reaction, Received
+from shared.database import UnitOfWork, is_away, reading, transact
+from shared.events.base import Envelope
+from shared.messaging.decoding import Item, decode, understand
+from shared.messaging.reactions import Reaction, TooEarly
 from shared.messaging.stalled import StalledEvents
 from shared.messaging.transport import Delivery
 from shared.telemetry import door_span
 
 log = logging.getLogger(__name__)
 
-HANDLER_SECONDS = 30
+HANDLER_SECONDS = 30.0
+OUTAGE_PAUSE_SECONDS = 1.0
+OUTAGES_A_TRY = 5
 
-_ENVELOPES = TypeAdapter(list[Envelope])
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One event on its way through a consumer; ``received`` is None when it cannot be understood."""
-
-    envelope: Envelope
-    received: Received[Any] | None
-    reason: str = ""
+class TooSlow(Exception):
+    """A reaction did not finish before its deadline (K5)."""
 
 
 class Consumer:
@@ -47,125 +41,152 @@ class Consumer:
         self._clock = clock
 
     async def handle(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Handle a batch of deliveries; returns the malformed ones. Raises when the database is away."""
+        """Apply a batch of deliveries; returns the malformed ones.
+
+        While the database is away the batch is held and nothing is counted against it.
+        """
+        at = self._clock.now()
         rejected: list[Delivery] = []
         together: list[Item] = []
-        alone: list[Item] = []
+        again: list[Item] = []
         for delivery in deliveries:
-            try:
-                items = self._decode(delivery)
-            except (ValidationError, orjson.JSONDecodeError, RecursionError) as error:
-                log.error(
-                    "malformed message", extra={"queue": self._reaction.name, "error": str(error)[:300]}
-                )
+            decoded = decode(self._reaction, delivery, at=at)
+            (again if delivery.redelivered else together).extend(decoded.items)
+            if not decoded.is_whole:
                 rejected.append(delivery)
-                continue
-            if delivery.redelivered:
-                often = await self._often_redelivered(items)
-                alone += [item for item in items if item.envelope.id in often]
-                items = [item for item in items if item.envelope.id not in often]
-            together += items
-        understood = [item for item in together if item.received is not None]
-        not_understood = [item for item in together + alone if item.received is None]
-        try:
-            await self._apply(understood)
-        except Exception as error:
-            _raise_if_outage(error)
-            for item in understood:
+        often = await self._often_redelivered([item for item in again if item.received is not None])
+        for item in together + again:
+            if item.received is None:
+                await self._park(item)
+        together += [item for item in again if item.envelope.id not in often]
+        await self._apply_together([item for item in together if item.received is not None])
+        for item in again:
+            if item.envelope.id in often and await self._may_be_tried(item):
                 await self._apply_alone(item)
-        for item in alone:
-            if item.received is not None and await self._may_be_tried(item):
-                await self._apply_alone(item)
-        for item in not_understood:
-            await self._park(item, item.reason)
         return rejected
 
     async def retry(self, envelope: Envelope) -> None:
         """Try a stalled event once more, by itself."""
-        item = self._understand(envelope)
+        item = understand(self._reaction, envelope, at=self._clock.now())
         if item.received is None:
-            await self._park(item, item.reason)
+            await self._park(item)
         else:
             await self._apply_alone(item)
 
-    async def _apply(self, items: Sequence[Item]) -> None:
-        """One transaction: claim, do, forget earlier stalls."""
+    async def _apply_together(self, items: Sequence[Item]) -> None:
         if not items:
             return
-        parent = items[0].envelope.traceparent
-        with door_span(self._reaction.name, parent, SpanKind.CONSUMER):
-            async with asyncio.timeout(HANDLER_SECONDS), begin(self._engine) as work:
-                claimed = await work.inbox.claim(self._reaction.name, [item.envelope.id for item in items])
-                fresh = [item.received for item in items if item.envelope.id in claimed and item.received]
-                if fresh:
-                    await self._reaction.handle(work, _once_each(fresh))
-                await StalledEvents(work.connection).forget(
-                    self._reaction.name, [item.envelope.id for item in items]
-                )
+        try:
+            await self._apply(items)
+        except Exception as error:
+            if len(items) == 1:
+                await self._stall(items[0], error)
+            else:
+                log.info("batch failed", extra={"reaction": self._reaction.name, "error": repr(error)[:300]})
+                for item in items:
+                    await self._apply_alone(item)
 
     async def _apply_alone(self, item: Item) -> None:
         try:
             await self._apply([item])
         except Exception as error:
-            _raise_if_outage(error)
-            async with begin(self._engine) as work:
-                state = await StalledEvents(work.connection).fail(self._reaction.name, item.envelope, error)
-            log.warning(
-                "event stalled",
-                extra={
-                    "reaction": self._reaction.name,
-                    "event_id": str(item.envelope.id),
-                    "state": state,
-                    "error": repr(error)[:300],
-                },
+            await self._stall(item, error)
+
+    async def _apply(self, items: Sequence[Item]) -> None:
+        """One transaction: claim, do, forget earlier stalls."""
+
+        async def do(work: UnitOfWork) -> None:
+            claimed = await work.inbox.claim(self._reaction.name, [item.envelope.id for item in items])
+            fresh = {item.envelope.id: item.received for item in items if item.envelope.id in claimed}
+            if fresh:
+                await self._reaction.handle(work, [each for each in fresh.values() if each is not None])
+            await StalledEvents(work.connection).forget(
+                self._reaction.name, [item.envelope.id for item in items]
             )
+
+        with door_span(self._reaction.name, _trace_of(items), SpanKind.CONSUMER):
+            await self._through_outages(do)
+
+    async def _stall(self, item: Item, error: Exception) -> None:
+        state = await self._through_outages(
+            lambda work: StalledEvents(work.connection).fail(self._reaction.name, item.envelope, error)
+        )
+        log.log(
+            logging.ERROR if state == "parked" else logging.WARNING,
+            "event stalled",
+            exc_info=None if isinstance(error, TooEarly) else error,
+            extra=self._about(item) | {"state": state, "reason": repr(error)[:300]},
+        )
+
+    async def _park(self, item: Item) -> None:
+        await self._through_outages(
+            lambda work: StalledEvents(work.connection).park(self._reaction.name, item.envelope, item.reason)
+        )
+        log.error("event parked", extra=self._about(item) | {"reason": item.reason[:300]})
 
     async def _often_redelivered(self, items: Sequence[Item]) -> set[UUID]:
         """Count redelivered events before they are handled; those that came back before are to be handled alone (K6)."""
-        async with begin(self._engine) as work:
-            stalled = StalledEvents(work.connection)
-            return await stalled.suspect(self._reaction.name, [item.envelope for item in items])
+        if not items:
+            return set()
+        return await self._through_outages(
+            lambda work: StalledEvents(work.connection).suspect(
+                self._reaction.name, [item.envelope for item in items]
+            )
+        )
 
     async def _may_be_tried(self, item: Item) -> bool:
         """Count one more try of an event that may be the one that kills the process; False once it is parked."""
-        async with begin(self._engine) as work:
-            return await StalledEvents(work.connection).suspect_alone(self._reaction.name, item.envelope)
-
-    async def _park(self, item: Item, reason: str) -> None:
-        async with begin(self._engine) as work:
-            await StalledEvents(work.connection).park(self._reaction.name, item.envelope, reason)
-        log.error(
-            "event parked",
-            extra={
-                "reaction": self._reaction.name,
-                "event_id": str(item.envelope.id),
-                "reason": reason[:300],
-            },
+        return await self._through_outages(
+            lambda work: StalledEvents(work.connection).suspect_alone(self._reaction.name, item.envelope)
         )
 
-    def _decode(self, delivery: Delivery) -> list[Item]:
-        return [
-            self._understand(envelope) for envelope in _ENVELOPES.validate_python(orjson.loads(delivery.body))
-        ]
+    async def _through_outages(self, do: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+        """One transaction; an unreachable database is nobody's fault, so it is waited for.
 
-    def _understand(self, envelope: Envelope) -> Item:
-        kind = EVENT_TYPES.get(envelope.type)
-        if kind is None or kind not in self._reaction.types:
-            return Item(envelope, None, f"unknown event type {envelope.type}")
+        Work that breaks its connection again and again, while others are served, is at fault after all.
+        """
+        for _ in range(OUTAGES_A_TRY):
+            try:
+                return await self._in_time(do)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning(
+                    "database away", extra={"reaction": self._reaction.name, "error": repr(error)[:300]}
+                )
+            await self._until_it_answers()
+        return await self._in_time(do)
+
+    async def _in_time(self, do: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         try:
-            event = kind.model_validate(envelope.data)
-        except ValidationError as error:
-            return Item(envelope, None, str(error))
-        return Item(envelope, Received(envelope.id, event, envelope.time, self._clock.now()))
+            async with asyncio.timeout(HANDLER_SECONDS) as deadline:
+                return await transact(self._engine, do)
+        except TimeoutError as error:
+            if deadline.expired():
+                raise TooSlow(f"not done within {HANDLER_SECONDS:g} s") from error
+            raise
+
+    async def _until_it_answers(self) -> None:
+        while True:
+            await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            try:
+                async with asyncio.timeout(HANDLER_SECONDS), reading(self._engine) as connection:
+                    await connection.execute(text("SELECT 1"))
+                return
+            except Exception as error:
+                log.warning(
+                    "database away", extra={"reaction": self._reaction.name, "error": repr(error)[:300]}
+                )
+
+    def _about(self, item: Item) -> dict[str, str]:
+        return {
+            "reaction": self._reaction.name,
+            "event_id": str(item.envelope.id),
+            "type": item.envelope.type,
+        }
 
 
-def _once_each(received: Sequence[Received[Any]]) -> list[Received[Any]]:
-    return list({each.id: each for each in received}.values())
-
-
-def _raise_if_outage(error: Exception) -> None:
-    """An unreachable database is nobody's fault: the delivery comes again without being counted."""
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError):
-        raise error
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        raise error
+def _trace_of(items: Sequence[Item]) -> str | None:
+    """The trace that a batch continues: the first sampled one, if there is one."""
+    traces = [item.envelope.traceparent for item in items]
+    return next((trace for trace in traces if trace and trace.endswith("-01")), traces[0])

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,8 +23,10 @@ PACK_EVENTS = 50
 PACK_BYTES = 64 * 1024
 BATCHES_IN_FLIGHT = 4
 POLL_SECONDS = 0.1
-LEASE_SECONDS = 60
+LEASE_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+STOP_SECONDS = 5.0
 
 _CLAIM = text(
     "UPDATE outbox SET claimed_until = now() + make_interval(secs => :lease), attempts = attempts + 1 WHERE id IN ("
@@ -31,9 +34,15 @@ _CLAIM = text(
     " ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)"
     " RETURNING id, event_id, type, envelope, attempts"
 )
+_HOLD = text(
+    "UPDATE outbox SET claimed_until = now() + make_interval(secs => :lease)"
+    " WHERE id = ANY(:ids) AND sent_at IS NULL"
+)
 _MARK_SENT = text("UPDATE outbox SET sent_at = now() WHERE id = ANY(:ids)")
 _GIVE_BACK = text(
-    "UPDATE outbox SET claimed_until = now() + make_interval(secs => :pause) WHERE id = ANY(:ids)"
+    "UPDATE outbox SET claimed_until = now()"
+    " + make_interval(secs => least(:longest, :pause * power(2, least(attempts - 1, 10))))"
+    " WHERE id = ANY(:ids)"
 )
 _RELEASE_ALL = text(
     "UPDATE outbox SET claimed_until = NULL WHERE sent_at IS NULL AND claimed_until IS NOT NULL"
@@ -57,9 +66,10 @@ class Relay:
         self._transport = transport
         self._work = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._is_transport_away = False
 
     async def run(self) -> None:
-        """Relay until cancelled."""
+        """Relay until cancelled; what is under way then gets a moment to be confirmed."""
         wake_on_commit(str(self._engine.url.database), self._work.set)
         if self._transport.exclusive:
             async with begin(self._engine) as work:
@@ -68,6 +78,8 @@ class Relay:
             while True:
                 await self._step()
         finally:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=STOP_SECONDS)
             for task in self._in_flight:
                 task.cancel()
             await asyncio.gather(*self._in_flight, return_exceptions=True)
@@ -75,15 +87,18 @@ class Relay:
     async def _step(self) -> None:
         while len(self._in_flight) >= BATCHES_IN_FLIGHT:
             await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+        if self._is_transport_away:
+            self._is_transport_away = False
+            await asyncio.sleep(PAUSE_SECONDS)
         self._work.clear()
         try:
             rows = await self._claim()
         except (SQLAlchemyError, OSError) as error:
-            log.warning("outbox unreachable", extra={"error": str(error)})
+            log.warning("outbox unreachable", extra={"error": repr(error)[:300]})
             await asyncio.sleep(PAUSE_SECONDS)
             return
         if rows:
-            task = asyncio.create_task(self._send(rows))
+            task = asyncio.create_task(self._relay(rows))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
         if len(rows) < BATCH:
@@ -98,26 +113,59 @@ class Relay:
             found = await work.connection.execute(_CLAIM, {"lease": LEASE_SECONDS, "batch": BATCH})
             return sorted((_Row(*row) for row in found), key=lambda row: row.id)
 
-    async def _send(self, rows: Sequence[_Row]) -> None:
+    async def _relay(self, rows: Sequence[_Row]) -> None:
+        """Publish claimed rows and note what became of them. Whatever fails: the claims run out, and they are sent again."""
         packs = pack(rows)
+        longest_pause = LONGEST_PAUSE_SECONDS
         try:
-            confirmed = await self._transport.publish([message for message, _ in packs])
+            async with self._held([row.id for row in rows]):
+                confirmed = await self._transport.publish([message for message, _ in packs])
         except TransportUnavailable as error:
-            log.warning("transport unavailable", extra={"error": str(error), "events": len(rows)})
+            log.warning("transport unavailable", extra={"error": str(error)[:300], "events": len(rows)})
             confirmed = [False] * len(packs)
+            longest_pause = PAUSE_SECONDS
+            self._is_transport_away = True
+        except Exception:
+            log.exception("events not published", extra={"events": len(rows)})
+            return
         sent = [id_ for (_, ids), is_sent in zip(packs, confirmed, strict=True) if is_sent for id_ in ids]
-        unsent = [
-            id_ for (_, ids), is_sent in zip(packs, confirmed, strict=True) if not is_sent for id_ in ids
-        ]
+        unsent = [row for row in rows if row.id not in set(sent)]
+        if unsent:
+            types = sorted({row.type for row in unsent})
+            log.warning("events not taken by every queue", extra={"events": len(unsent), "types": types})
         try:
-            async with begin(self._engine) as work:
-                if sent:
-                    await work.connection.execute(_MARK_SENT, {"ids": sent})
-                if unsent:
-                    await work.connection.execute(_GIVE_BACK, {"ids": unsent, "pause": PAUSE_SECONDS})
+            await self._note(sent, [row.id for row in unsent], longest_pause)
         except (SQLAlchemyError, OSError) as error:
-            # The claims run out and the events are sent again: the inboxes know them.
-            log.warning("outbox unreachable", extra={"error": str(error)})
+            log.warning("outbox unreachable", extra={"error": repr(error)[:300]})
+
+    async def _note(self, sent: Sequence[int], unsent: Sequence[int], longest_pause: float) -> None:
+        async with begin(self._engine) as work:
+            if sent:
+                await work.connection.execute(_MARK_SENT, {"ids": sent})
+            if unsent:
+                await work.connection.execute(
+                    _GIVE_BACK, {"ids": unsent, "pause": PAUSE_SECONDS, "longest": longest_pause}
+                )
+
+    @asynccontextmanager
+    async def _held(self, ids: Sequence[int]) -> AsyncIterator[None]:
+        """Renew the claims for as long as publishing takes: in one process that is as long as the reactions take."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(LEASE_SECONDS / 3)
+                try:
+                    async with begin(self._engine) as work:
+                        await work.connection.execute(_HOLD, {"ids": ids, "lease": LEASE_SECONDS})
+                except (SQLAlchemyError, OSError) as error:
+                    log.warning("outbox unreachable", extra={"error": repr(error)[:300]})
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
 
 
 def pack(rows: Sequence[_Row]) -> list[tuple[Pack, list[int]]]:
@@ -127,19 +175,20 @@ def pack(rows: Sequence[_Row]) -> list[tuple[Pack, list[int]]]:
     for row in rows:
         groups[row.type, row.attempts > 1].append(row)
     for (type_, again), members in groups.items():
-        chunk: list[_Row] = []
-        size = 0
+        chunk: list[tuple[_Row, bytes]] = []
+        size = 2
         for row in members:
-            weight = len(row.envelope) * 3  # an upper bound of its UTF-8 length
-            if chunk and (len(chunk) == PACK_EVENTS or size + weight > PACK_BYTES):
+            envelope = row.envelope.encode()
+            if chunk and (len(chunk) == PACK_EVENTS or size + len(envelope) + 1 > PACK_BYTES):
                 packs.append(_close(type_, chunk, again))
-                chunk, size = [], 0
-            chunk.append(row)
-            size += weight
+                chunk, size = [], 2
+            chunk.append((row, envelope))
+            size += len(envelope) + 1
         packs.append(_close(type_, chunk, again))
     return packs
 
 
-def _close(type_: str, rows: Sequence[_Row], again: bool) -> tuple[Pack, list[int]]:
-    body = b"[" + b",".join(row.envelope.encode() for row in rows) + b"]"
+def _close(type_: str, chunk: Sequence[tuple[_Row, bytes]], again: bool) -> tuple[Pack, list[int]]:
+    body = b"[" + b",".join(envelope for _, envelope in chunk) + b"]"
+    rows = [row for row, _ in chunk]
     return Pack(type_, body, tuple(row.event_id for row in rows), again), [row.id for row in rows]

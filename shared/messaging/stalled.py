@@ -1,8 +1,11 @@
-"""Events that a reaction could not apply: waiting for another try, or parked for an operator (K6, K7, E3)."""
+"""Events that a reaction could not apply: waiting for another try, or parked for an operator (K6, K7, E3).
+
+``attempts`` counts the tries that were begun, so that an event which kills its process is found out too.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +19,12 @@ ALONE_AFTER_ATTEMPTS = 2
 PARK_AFTER_ATTEMPTS = 8
 PARK_EARLY_AFTER = timedelta(days=1)
 LONGEST_PAUSE_SECONDS = 300
+KILLER = "came back unfinished too often: it may kill its process"
 
 _SUSPECT = text(
-    "INSERT INTO stalled_events (reaction, event_id, type, envelope, state, attempts, next_attempt_at)"
-    " VALUES (:reaction, :event_id, :type, :envelope, 'suspect', 1, NULL)"
+    "INSERT INTO stalled_events (reaction, event_id, type, envelope, state, attempts)"
+    " SELECT :reaction, e.event_id, e.type, e.envelope, 'suspect', 1 FROM unnest(CAST(:event_ids AS uuid[]),"
+    "  CAST(:types AS text[]), CAST(:envelopes AS text[])) AS e (event_id, type, envelope)"
     " ON CONFLICT (reaction, event_id) DO UPDATE SET attempts = stalled_events.attempts + 1, updated_at = now()"
 )
 _ATTEMPTS = text(
@@ -27,13 +32,14 @@ _ATTEMPTS = text(
 )
 _FAIL = text(
     "INSERT INTO stalled_events AS s (reaction, event_id, type, envelope, state, attempts, reason, next_attempt_at)"
-    " VALUES (:reaction, :event_id, :type, :envelope, 'waiting', 1, :reason, now() + interval '1 second')"
-    " ON CONFLICT (reaction, event_id) DO UPDATE SET"
-    "  attempts = s.attempts + CASE WHEN s.state = 'suspect' THEN 0 ELSE 1 END, reason = :reason, updated_at = now(),"
+    " VALUES (:reaction, :event_id, :type, :envelope, 'waiting', CASE WHEN :early THEN 0 ELSE 1 END, :reason,"
+    "  now() + interval '1 second')"
+    " ON CONFLICT (reaction, event_id) DO UPDATE SET reason = :reason, updated_at = now(),"
+    "  attempts = CASE WHEN :early THEN 0 ELSE s.attempts END,"
     "  state = CASE WHEN (:early AND s.stalled_at > now() - CAST(:patience AS interval))"
-    "                 OR (NOT :early AND s.attempts + 1 < :park_after) THEN 'waiting' ELSE 'parked' END,"
-    "  next_attempt_at = now() + make_interval(secs =>"
-    "    least(:longest, power(2, least(s.attempts, 12))) * (0.5 + random()))"
+    "                 OR (NOT :early AND s.attempts < :park_after) THEN 'waiting' ELSE 'parked' END,"
+    "  next_attempt_at = now() + make_interval(secs => (0.5 + random()) * least(:longest, CASE"
+    "    WHEN :early THEN greatest(1, extract(epoch FROM now() - s.stalled_at)) ELSE power(2, s.attempts) END))"
     " RETURNING state"
 )
 _PARK = text(
@@ -42,18 +48,31 @@ _PARK = text(
     " ON CONFLICT (reaction, event_id) DO UPDATE SET state = 'parked', reason = :reason, updated_at = now()"
 )
 _FORGET = text("DELETE FROM stalled_events WHERE reaction = :reaction AND event_id = ANY(:event_ids)")
+_GIVE_UP = text(
+    "UPDATE stalled_events SET state = 'parked', reason = :reason, updated_at = now()"
+    " WHERE state = 'waiting' AND next_attempt_at <= now() AND attempts >= :park_after"
+)
 _DUE = text(
-    "UPDATE stalled_events SET next_attempt_at = now() + interval '60 seconds' WHERE (reaction, event_id) IN ("
-    " SELECT reaction, event_id FROM stalled_events WHERE state = 'waiting' AND next_attempt_at <= now()"
-    " ORDER BY next_attempt_at LIMIT 20 FOR UPDATE SKIP LOCKED) RETURNING reaction, envelope"
+    "UPDATE stalled_events SET attempts = attempts + 1, next_attempt_at = now() + interval '60 seconds',"
+    "  updated_at = now()"
+    " WHERE (reaction, event_id) IN ("
+    "  SELECT reaction, event_id FROM stalled_events"
+    "  WHERE state = 'waiting' AND next_attempt_at <= now() AND reaction = ANY(:reactions)"
+    "  ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    " RETURNING reaction, envelope"
 )
 _PARKED = text(
-    "SELECT reaction, event_id, type, attempts, reason, stalled_at FROM stalled_events"
-    " WHERE state = 'parked' ORDER BY stalled_at LIMIT :limit"
+    "SELECT reaction, event_id, type, attempts, reason, stalled_at, updated_at FROM stalled_events"
+    " WHERE state = 'parked' AND (CAST(:reaction AS text) IS NULL OR (reaction, event_id) > (:reaction, :event_id))"
+    " ORDER BY reaction, event_id LIMIT :limit"
 )
 _REPLAY = text(
-    "UPDATE stalled_events SET state = 'waiting', attempts = 0, next_attempt_at = now(), updated_at = now()"
-    " WHERE state = 'parked' AND reaction = :reaction AND event_id = :event_id"
+    "UPDATE stalled_events SET state = 'waiting', attempts = 0, next_attempt_at = now(), stalled_at = now(),"
+    " updated_at = now() WHERE state = 'parked' AND reaction = :reaction AND event_id = :event_id"
+)
+_IS_KNOWN = text(
+    "SELECT EXISTS (SELECT FROM stalled_events WHERE reaction = :reaction AND event_id = :event_id)"
+    " OR EXISTS (SELECT FROM inbox WHERE reaction = :reaction AND event_id = :event_id)"
 )
 
 
@@ -66,7 +85,8 @@ class ParkedEvent:
     type: str
     attempts: int
     reason: str | None
-    stalled_at: Any
+    stalled_at: datetime
+    parked_at: datetime
 
 
 class StalledEvents:
@@ -80,15 +100,12 @@ class StalledEvents:
 
         Returns those that came back twice before or are parked: they are left uncounted, to be handled alone.
         """
-        known = await self._connection.execute(
-            _ATTEMPTS, {"reaction": reaction, "event_ids": [envelope.id for envelope in envelopes]}
-        )
+        by_id = {envelope.id: envelope for envelope in envelopes}
+        known = await self._connection.execute(_ATTEMPTS, {"reaction": reaction, "event_ids": list(by_id)})
         often = {
             id_ for id_, attempts, state in known if attempts >= ALONE_AFTER_ATTEMPTS or state == "parked"
         }
-        counted = [_key(reaction, envelope) for envelope in envelopes if envelope.id not in often]
-        if counted:
-            await self._connection.execute(_SUSPECT, sorted(counted, key=lambda key: key["event_id"]))
+        await self._count(reaction, [by_id[id_] for id_ in sorted(by_id.keys() - often)])
         return often
 
     async def suspect_alone(self, reaction: str, envelope: Envelope) -> bool:
@@ -98,18 +115,33 @@ class StalledEvents:
             if state == "parked":
                 return False
             if attempts >= PARK_AFTER_ATTEMPTS:
-                await self.park(reaction, envelope, "came back unfinished too often: it may kill its process")
+                await self.park(reaction, envelope, KILLER)
                 return False
-        await self._connection.execute(_SUSPECT, _key(reaction, envelope))
+        await self._count(reaction, [envelope])
         return True
 
+    async def _count(self, reaction: str, envelopes: Sequence[Envelope]) -> None:
+        if envelopes:
+            await self._connection.execute(
+                _SUSPECT,
+                {
+                    "reaction": reaction,
+                    "event_ids": [envelope.id for envelope in envelopes],
+                    "types": [envelope.type for envelope in envelopes],
+                    "envelopes": [envelope.model_dump_json() for envelope in envelopes],
+                },
+            )
+
     async def fail(self, reaction: str, envelope: Envelope, error: Exception) -> str:
-        """Note a failure: the event waits with growing pauses and is parked after 8 attempts; returns the state."""
+        """Note that a try failed: the event waits with growing pauses, and is parked after 8 tries; returns the state.
+
+        An event that is too early is never at fault: its tries are not counted, and it is parked after a day.
+        """
         row = await self._connection.execute(
             _FAIL,
             _key(reaction, envelope)
             | {
-                "reason": repr(error)[:2000],
+                "reason": _storable(repr(error)),
                 "early": isinstance(error, TooEarly),
                 "patience": PARK_EARLY_AFTER,
                 "park_after": PARK_AFTER_ATTEMPTS,
@@ -120,25 +152,38 @@ class StalledEvents:
 
     async def park(self, reaction: str, envelope: Envelope, reason: str) -> None:
         """Give an event up until an operator replays it."""
-        await self._connection.execute(_PARK, _key(reaction, envelope) | {"reason": reason[:2000]})
+        await self._connection.execute(_PARK, _key(reaction, envelope) | {"reason": _storable(reason)})
 
     async def forget(self, reaction: str, event_ids: Sequence[UUID]) -> None:
         """These were applied at last."""
         await self._connection.execute(_FORGET, {"reaction": reaction, "event_ids": list(event_ids)})
 
-    async def due(self) -> list[tuple[str, Envelope]]:
-        """Take waiting events whose next attempt is due; each as (reaction, envelope)."""
-        rows = await self._connection.execute(_DUE)
-        return [(reaction, Envelope.model_validate_json(envelope)) for reaction, envelope in rows]
+    async def due(self, reactions: Sequence[str]) -> tuple[str, Envelope] | None:
+        """Take one waiting event of these reactions whose next try is due, and count the try: its reaction and itself.
 
-    async def parked(self, *, limit: int = 100) -> list[ParkedEvent]:
-        """The oldest parked events."""
-        return [ParkedEvent(*row) for row in await self._connection.execute(_PARKED, {"limit": limit})]
+        One at a time, so that an event which kills the process is the only one that was counted.
+        """
+        await self._connection.execute(_GIVE_UP, {"reason": KILLER, "park_after": PARK_AFTER_ATTEMPTS})
+        row = (await self._connection.execute(_DUE, {"reactions": list(reactions)})).one_or_none()
+        return None if row is None else (row.reaction, Envelope.model_validate_json(row.envelope))
+
+    async def parked(self, *, after: tuple[str, UUID] | None = None, limit: int = 100) -> list[ParkedEvent]:
+        """Parked events by reaction and event id, those after a position."""
+        reaction, event_id = after or (None, None)
+        rows = await self._connection.execute(
+            _PARKED, {"reaction": reaction, "event_id": event_id, "limit": limit}
+        )
+        return [ParkedEvent(*row) for row in rows]
 
     async def replay(self, reaction: str, event_id: UUID) -> bool:
-        """Let a parked event be tried again; False when there is none."""
+        """Let a parked event be tried again; False when it is not parked."""
         done = await self._connection.execute(_REPLAY, {"reaction": reaction, "event_id": event_id})
         return done.rowcount == 1
+
+    async def is_known(self, reaction: str, event_id: UUID) -> bool:
+        """Whether a reaction was ever given an event: it is stalled, or was applied."""
+        found = await self._connection.execute(_IS_KNOWN, {"reaction": reaction, "event_id": event_id})
+        return bool(found.scalar_one())
 
 
 def _key(reaction: str, envelope: Envelope) -> dict[str, Any]:
@@ -148,3 +193,8 @@ def _key(reaction: str, envelope: Envelope) -> dict[str, Any]:
         "type": envelope.type,
         "envelope": envelope.model_dump_json(),
     }
+
+
+def _storable(reason: str) -> str:
+    """Text that PostgreSQL can keep, whatever an error was about."""
+    return reason.replace("\x00", "�")[:2000].encode(errors="replace").decode()

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
 from shared.database import UnitOfWork, begin
+from shared.finishing import STOP_SECONDS, finish
 from shared.telemetry import door_span
 
 log = logging.getLogger(__name__)
@@ -91,9 +92,9 @@ class TimerLoop(Generic[R]):
         """Run due timers until cancelled."""
         while True:
             try:
-                ran = await self.run_due()
+                ran = await finish(self.run_due(), seconds=STOP_SECONDS)
             except (SQLAlchemyError, OSError) as error:
-                log.warning("timers unreachable", extra={"error": str(error)})
+                log.warning("timers unreachable", extra={"error": repr(error)[:300]})
                 ran = 0
             if ran < BATCH:
                 await asyncio.sleep(POLL_SECONDS)

@@ -5,14 +5,19 @@ TransportUnavailable, and whoever runs them starts again.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
 from aiormq.exceptions import AMQPError
 from pamqp.common import FieldTable
 
+from shared.finishing import STOP_SECONDS, finish
 from shared.messaging.transport import Delivery, Handler, Pack, TransportUnavailable
+
+log = logging.getLogger(__name__)
 
 EXCHANGE = "jishi.events"
 DEAD_LETTERS = "jishi.dead-letters"
@@ -20,7 +25,7 @@ PREFETCH = 32
 BATCH = 20
 CONFIRM_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
-WATCH_SECONDS = 5.0
+WATCH_SECONDS = 15.0
 PAUSE_SECONDS = 2.0
 
 GRAVEYARD_ARGUMENTS: FieldTable = {"x-queue-type": "quorum"}
@@ -29,13 +34,14 @@ _FAILURES = (AMQPError, OSError, TimeoutError, RuntimeError)
 
 
 class RabbitMQTransport:
-    """One connection of one process to the broker."""
+    """One connection of one process to the broker; ``exchange`` is where all events of the shop are announced."""
 
     exclusive = False
 
-    def __init__(self, url: str, *, name: str) -> None:
+    def __init__(self, url: str, *, name: str, exchange: str = EXCHANGE) -> None:
         self._url = url
         self._name = name
+        self._exchange_name = exchange
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._exchange: AbstractExchange | None = None
@@ -46,7 +52,9 @@ class RabbitMQTransport:
             connection = await self._connected()
             channel = await connection.channel()
             async with channel:
-                exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+                exchange = await channel.declare_exchange(
+                    self._exchange_name, aio_pika.ExchangeType.TOPIC, durable=True
+                )
                 dead = await channel.declare_exchange(
                     DEAD_LETTERS, aio_pika.ExchangeType.DIRECT, durable=True
                 )
@@ -81,66 +89,30 @@ class RabbitMQTransport:
         return True
 
     async def consume(self, queue: str, handler: Handler) -> None:
-        waiting: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         try:
-            channel = await (await self._connected()).channel(publisher_confirms=False)
-            await channel.set_qos(prefetch_count=PREFETCH)
-            source = await channel.get_queue(queue)
-            tag = await source.consume(waiting.put)
+            async with self._consumer(queue) as consumer:
+                while True:
+                    batch = await consumer.next_batch()
+                    await finish(_handle(queue, batch, handler), seconds=STOP_SECONDS)
         except _FAILURES as error:
             raise TransportUnavailable(repr(error)) from error
+
+    @contextlib.asynccontextmanager
+    async def _consumer(self, queue: str) -> AsyncIterator["_Consumer"]:
+        channel = await (await self._connected()).channel(publisher_confirms=False)
+        consumer = _Consumer(channel, queue)
         try:
-            while True:
-                batch = await self._next_batch(waiting, channel)
-                try:
-                    await self._handle(batch, handler)
-                except _FAILURES as error:
-                    raise TransportUnavailable(repr(error)) from error
+            await consumer.start()
+            yield consumer
         finally:
-            # Stop the flow first, then close: closing with deliveries under way may take the connection down.
-            if not channel.is_closed:
-                await asyncio.wait_for(source.cancel(tag), CONFIRM_SECONDS)
-                await asyncio.wait_for(channel.close(), CONFIRM_SECONDS)
-
-    async def _next_batch(
-        self, waiting: "asyncio.Queue[AbstractIncomingMessage]", channel: AbstractChannel
-    ) -> list[AbstractIncomingMessage]:
-        while True:
-            try:
-                async with asyncio.timeout(WATCH_SECONDS):
-                    batch = [await waiting.get()]
-                break
-            except TimeoutError:
-                if channel.is_closed:
-                    raise TransportUnavailable("the channel was closed") from None
-        while len(batch) < BATCH and not waiting.empty():
-            batch.append(waiting.get_nowait())
-        return batch
-
-    async def _handle(self, batch: Sequence[AbstractIncomingMessage], handler: Handler) -> None:
-        deliveries = [
-            Delivery(message.routing_key or "", message.body, bool(message.redelivered)) for message in batch
-        ]
-        try:
-            rejected = set(await handler(deliveries))
-        except Exception:
-            await asyncio.sleep(PAUSE_SECONDS)
-            await batch[-1].nack(multiple=True, requeue=True)
-            return
-        for message, delivery in zip(batch, deliveries, strict=True):
-            if delivery in rejected:
-                await message.reject(requeue=False)
-        if deliveries[-1] not in rejected:
-            await batch[-1].ack(multiple=True)
-        else:
-            for message, delivery in zip(batch, deliveries, strict=True):
-                if delivery not in rejected:
-                    await message.ack()
+            with contextlib.suppress(*_FAILURES):
+                await consumer.stop()
 
     async def close(self) -> None:
         if self._connection is not None and not self._connection.is_closed:
-            async with asyncio.timeout(CONFIRM_SECONDS):
-                await self._connection.close()
+            with contextlib.suppress(*_FAILURES):
+                async with asyncio.timeout(CONFIRM_SECONDS):
+                    await self._connection.close()
 
     async def _connected(self) -> AbstractConnection:
         async with self._lock:
@@ -160,9 +132,80 @@ class RabbitMQTransport:
             if self._exchange is None or self._channel is None or self._channel.is_closed:
                 self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 self._exchange = await self._channel.declare_exchange(
-                    EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True
+                    self._exchange_name, aio_pika.ExchangeType.TOPIC, durable=True
                 )
             return self._exchange
+
+
+class _Consumer:
+    """One consumer on a channel of its own, and the messages it was sent; None among them once no more will come."""
+
+    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+        self._channel = channel
+        self._queue = queue
+        self._tag: str | None = None
+        self._waiting: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
+        channel.close_callbacks.add(self._closed)
+
+    async def start(self) -> None:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await self._channel.set_qos(prefetch_count=PREFETCH)
+            source = await self._channel.get_queue(self._queue)
+            underlay = await self._channel.get_underlay_channel()
+            underlay.on_consumer_cancel_callbacks.add(self._closed)
+            self._tag = await source.consume(self._waiting.put)
+
+    async def stop(self) -> None:
+        """Stop the flow first, then close: closing with deliveries under way may take the connection down."""
+        if not self._channel.is_closed:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                underlay = await self._channel.get_underlay_channel()
+                if self._tag is not None:
+                    await underlay.basic_cancel(self._tag)
+                await self._channel.close()
+
+    async def next_batch(self) -> list[AbstractIncomingMessage]:
+        """Wait for messages; raises when the channel closed, or when the broker forgot this consumer (K18)."""
+        batch: list[AbstractIncomingMessage] = []
+        while not batch or (len(batch) < BATCH and not self._waiting.empty()):
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    message = await self._waiting.get()
+            except TimeoutError:
+                await self._check()
+                continue
+            if message is None:
+                raise ConnectionError("the channel was closed, or the broker cancelled the consumer")
+            batch.append(message)
+        return batch
+
+    async def _check(self) -> None:
+        async with asyncio.timeout(CONFIRM_SECONDS):
+            underlay = await self._channel.get_underlay_channel()
+            listed = await underlay.queue_declare(self._queue, passive=True)
+        if not listed.consumer_count:
+            raise ConnectionError("the broker no longer knows this consumer")
+
+    def _closed(self, *_: object) -> None:
+        self._waiting.put_nowait(None)
+
+
+async def _handle(queue: str, batch: Sequence[AbstractIncomingMessage], handler: Handler) -> None:
+    deliveries = [
+        Delivery(message.routing_key or "", message.body, bool(message.redelivered)) for message in batch
+    ]
+    try:
+        rejected = set(await handler(deliveries))
+    except Exception:
+        log.exception("reaction failed", extra={"queue": queue})
+        await asyncio.sleep(PAUSE_SECONDS)
+        await batch[-1].nack(multiple=True, requeue=True)
+        return
+    if not rejected:
+        await batch[-1].ack(multiple=True)
+        return
+    for message, delivery in zip(batch, deliveries, strict=True):
+        await (message.reject(requeue=False) if delivery in rejected else message.ack())
 
 
 def queue_arguments(queue: str) -> FieldTable:
