@@ -48,18 +48,31 @@ def _database(service: str, passwords: Mapping[str, str]) -> list[str]:
             f"SELECT FROM pg_database WHERE datname = '{service}'",
             f'CREATE DATABASE "{service}" OWNER "{owner}"',
         ),
-        f'REVOKE ALL ON DATABASE "{service}" FROM PUBLIC;',
-        f'GRANT CONNECT ON DATABASE "{service}" TO "{service}";',
         f'\\connect "{service}"',
-        f'GRANT USAGE ON SCHEMA public TO "{service}";',
+        *(f"{statement};" for statement in rights(service)),
+    ]
+
+
+def rights(service: str) -> list[str]:
+    """What the owner of a database gives the service, connected to it: rows and nothing else, within the limits.
+
+    The limits stand on the database as well, for servers where nobody may set them on the role; the owner is exempt.
+    """
+    owner = owner_of(service)
+    return [
+        f'REVOKE ALL ON DATABASE "{service}" FROM PUBLIC',
+        f'GRANT CONNECT ON DATABASE "{service}" TO "{service}"',
+        f'GRANT USAGE ON SCHEMA public TO "{service}"',
         *(
-            f'ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" GRANT {privileges} TO "{service}";'
+            f'ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" GRANT {privileges} TO "{service}"'
             for privileges in (
                 "USAGE ON SCHEMAS",
                 "SELECT, INSERT, UPDATE, DELETE ON TABLES",
                 "USAGE ON SEQUENCES",
             )
         ),
+        *(f"ALTER DATABASE \"{service}\" SET {name} = '{value}'" for name, value in RUNTIME_LIMITS.items()),
+        *(f'ALTER ROLE "{owner}" SET {name} = 0' for name in RUNTIME_LIMITS),
     ]
 
 

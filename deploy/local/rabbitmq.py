@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.folder import LocalServerError, ServerFolder
-from deploy.local.rabbitmq_configuration import url
+from deploy.local.rabbitmq_configuration import User, definitions, service_user, url
 from deploy.local.rabbitmq_container import RabbitMQContainer, docker_answers
 from deploy.local.rabbitmq_install import can_install, find_server, install_server
 from deploy.local.rabbitmq_node import RabbitMQNode
@@ -35,8 +35,10 @@ class LocalRabbitMQ:
         """Whether the broker this object started still runs."""
         return self._server is not None and self._server.running
 
-    def start(self, services: Iterable[str]) -> dict[str, str]:
-        """Start the broker with a user for each service; the URL each of them connects to.
+    def start(
+        self, services: Iterable[str], *, user: Callable[[str, str], User] = service_user
+    ) -> dict[str, str]:
+        """Start the broker with a user for each service, made of its name and password; the URL each connects to.
 
         With JISHI_AMQP_URL set nothing is started and every service gets that URL: its users are the business of
         whoever runs that broker. Raises LocalServerError with what to do when no broker can be had.
@@ -48,7 +50,9 @@ class LocalRabbitMQ:
         try:
             passwords = self._folder.passwords(names)
             self._server = self._choose()
-            self._server.start(passwords)
+            self._server.start(
+                definitions({name: user(name, password) for name, password in passwords.items()})
+            )
         except BaseException:
             if self._server is not None:
                 self._server.stop()
@@ -63,7 +67,8 @@ class LocalRabbitMQ:
         if port is None:
             raise LocalServerError(f"No RabbitMQ was ever started on {self._folder.path}.")
         return {
-            name: url(name, password, port) for name, password in self._folder.passwords(services).items()
+            name: url(name, password, f"127.0.0.1:{port}")
+            for name, password in self._folder.passwords(services).items()
         }
 
     def stop(self) -> None:

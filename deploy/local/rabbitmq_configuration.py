@@ -1,13 +1,44 @@
-"""What a private RabbitMQ is told at its start: its port, its users, and that there is no `guest` (SEC15)."""
+"""What a RabbitMQ is told at its start: its port, its users and their reach, and that there is no `guest` (SEC15)."""
 
 import base64
 import hashlib
 import json
-import secrets
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from shared.messaging.transports.rabbitmq import DEAD_LETTERS, EXCHANGE
+
 VIRTUAL_HOST = "jishi"
+EVERYTHING, NOTHING = ".*", "^$"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user without tags; the expressions name the queues and exchanges it may declare, write to and read from."""
+
+    password: str
+    configure: str
+    write: str
+    read: str
+
+
+def service_user(name: str, password: str) -> User:
+    """A service: the exchanges that all share, and the queues of its own reactions."""
+    own = "|".join(re.escape(shared) for shared in (EXCHANGE, DEAD_LETTERS))
+    own = rf"^({own}|{re.escape(name)}\..*)$"
+    return User(password, own, own, own)
+
+
+def unlimited_user(name: str, password: str) -> User:
+    """Somebody who plays every service at once, as tests do."""
+    return User(password, EVERYTHING, EVERYTHING, EVERYTHING)
+
+
+def watching_user(password: str) -> User:
+    """Somebody who only looks how long queues are, as an autoscaler does: that needs no permission."""
+    return User(password, NOTHING, NOTHING, NOTHING)
 
 
 def configuration(*, listener: str, definitions: Path | str) -> str:
@@ -15,8 +46,8 @@ def configuration(*, listener: str, definitions: Path | str) -> str:
     return f"listeners.tcp.local = {listener}\nload_definitions = {definitions}\nlog.file.level = warning\n"
 
 
-def definitions(passwords: Mapping[str, str]) -> str:
-    """One virtual host and a user without tags for each service, as RabbitMQ's definitions file.
+def definitions(users: Mapping[str, User]) -> str:
+    """One virtual host and its users, as RabbitMQ's definitions file; the same for the same users.
 
     A node that loads definitions makes no default user, so `guest` never exists.
     """
@@ -26,15 +57,21 @@ def definitions(passwords: Mapping[str, str]) -> str:
             "users": [
                 {
                     "name": name,
-                    "password_hash": password_hash(password),
+                    "password_hash": password_hash(user.password),
                     "hashing_algorithm": "rabbit_password_hashing_sha256",
                     "tags": "",
                 }
-                for name, password in passwords.items()
+                for name, user in users.items()
             ],
             "permissions": [
-                {"user": name, "vhost": VIRTUAL_HOST, "configure": ".*", "write": ".*", "read": ".*"}
-                for name in passwords
+                {
+                    "user": name,
+                    "vhost": VIRTUAL_HOST,
+                    "configure": user.configure,
+                    "write": user.write,
+                    "read": user.read,
+                }
+                for name, user in users.items()
             ],
         },
         indent=1,
@@ -42,11 +79,15 @@ def definitions(passwords: Mapping[str, str]) -> str:
 
 
 def password_hash(password: str) -> str:
-    """RabbitMQ's salted SHA-256: four bytes of salt, then the digest of salt and password."""
-    salt = secrets.token_bytes(4)
+    """RabbitMQ's salted SHA-256: four bytes of salt, then the digest of salt and password.
+
+    The salt comes from the password, so that the definitions change only when a password does; our passwords are long
+    random ones, for which a salt hides nothing.
+    """
+    salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def url(user: str, password: str, port: int) -> str:
-    """How a service reaches the server."""
-    return f"amqp://{user}:{password}@127.0.0.1:{port}/{VIRTUAL_HOST}"
+def url(user: str, password: str, place: str) -> str:
+    """How a service reaches the server at ``host:port``."""
+    return f"amqp://{user}:{password}@{place}/{VIRTUAL_HOST}"

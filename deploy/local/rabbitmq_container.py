@@ -3,11 +3,11 @@
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.processes import free_port, wait_until
-from deploy.local.rabbitmq_configuration import configuration, definitions
+from deploy.local.rabbitmq_configuration import configuration
 from deploy.local.rabbitmq_node import speaks_amqp
 
 IMAGE = "rabbitmq:4-alpine"
@@ -31,8 +31,8 @@ class RabbitMQContainer:
         self._say = say
         self._name = f"jishi-rabbitmq-{hashlib.sha256(str(folder.path).encode()).hexdigest()[:12]}"
 
-    def start(self, passwords: Mapping[str, str]) -> None:
-        """Make and start the container with these users, and wait until it speaks AMQP."""
+    def start(self, definitions: str) -> None:
+        """Make and start the container with the users of these definitions, and wait until it speaks AMQP."""
         self.stop()
         port = free_port(self._folder.port or self._first_port)
         self._folder.port = port
@@ -41,7 +41,7 @@ class RabbitMQContainer:
             *("create", "--name", self._name, "--hostname", "jishi", "--publish", f"127.0.0.1:{port}:5672"),
             *("--volume", f"{self._name}:/var/lib/rabbitmq", IMAGE),
         )
-        users = self._folder.write("definitions.json", definitions(passwords))
+        users = self._folder.write("definitions.json", definitions)
         settings = self._folder.write(
             "rabbitmq.conf", configuration(listener="0.0.0.0:5672", definitions=DEFINITIONS)
         )

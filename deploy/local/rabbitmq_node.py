@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.processes import end_process, free_port, is_free, wait_until
-from deploy.local.rabbitmq_configuration import configuration, definitions
+from deploy.local.rabbitmq_configuration import configuration
 
 NODE = "jishi@localhost"
 START_SECONDS = 60.0
@@ -34,8 +34,8 @@ class RabbitMQNode:
         # Stands on the node's command line, so that its process number is never taken for another process's.
         self._mark = f"jishi-{hashlib.sha256(str(folder.path).encode()).hexdigest()[:16]}"
 
-    def start(self, passwords: Mapping[str, str]) -> None:
-        """Start the node with these users and wait until it speaks AMQP."""
+    def start(self, definitions: str) -> None:
+        """Start the node with the users of these definitions and wait until it speaks AMQP."""
         if "'" in str(
             self._folder.path
         ):  # its disk monitor gives the name to a shell in quotes, and waits for ever
@@ -49,7 +49,7 @@ class RabbitMQNode:
         if port != wanted:
             self._say(f"Port {wanted} is in use by another process: RabbitMQ takes port {port}")
         self._folder.port = port
-        self._write_configuration(port, passwords)
+        self._write_configuration(port, definitions)
         environment = self._environment(
             mapper_port=free_port(port + 1000), distribution_port=free_port(port + 2000)
         )
@@ -80,8 +80,8 @@ class RabbitMQNode:
         """Whether the node this object started still runs."""
         return bool(self._children) and all(child.poll() is None for child in self._children)
 
-    def _write_configuration(self, port: int, passwords: Mapping[str, str]) -> None:
-        users = self._folder.write("definitions.json", definitions(passwords))
+    def _write_configuration(self, port: int, definitions: str) -> None:
+        users = self._folder.write("definitions.json", definitions)
         self._folder.write("rabbitmq.conf", configuration(listener=f"127.0.0.1:{port}", definitions=users))
         self._folder.write("enabled_plugins", "[].\n")
         cookie = self._folder.path / ".erlang.cookie"

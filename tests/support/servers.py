@@ -12,6 +12,7 @@ from deploy.local.postgres import LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls, owner_of
 from deploy.local.processes import command_of
 from deploy.local.rabbitmq import LocalRabbitMQ
+from deploy.local.rabbitmq_configuration import unlimited_user
 
 RUNS = Path(__file__).resolve().parents[2] / ".jishi-test"
 RUN_VARIABLE = "JISHI_TEST_RUN"
@@ -109,6 +110,6 @@ def rabbitmq_url() -> str:
     rabbitmq = _rabbitmq(run_folder())
     with _only_one_worker("rabbitmq") as started:
         if not started.exists():
-            rabbitmq.start([RABBITMQ_USER])
+            rabbitmq.start([RABBITMQ_USER], user=unlimited_user)
             started.touch()
     return rabbitmq.urls([RABBITMQ_USER])[RABBITMQ_USER]
