@@ -87,7 +87,7 @@ async def _address(
     resources: OrderResources, caller: Principal, wish: Wish, standing: Standing | None
 ) -> Address | None:
     """The chosen or default address; while the member service is away, what was last sent to the chosen one."""
-    usual, address_id = standing and standing.default_address, wish.address_id
+    usual, address_id = standing.default_address if standing else None, wish.address_id
     if address_id is None or (usual is not None and usual.address_id == address_id):
         return usual
     try:

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 from sqlalchemy import text
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.order.resources import OrderResources
 from shared.clock import ManualClock
@@ -242,16 +242,27 @@ class Market:
         )
 
     async def try_refund(
-        self, order: Mapping[str, Any], units: Mapping[str, int], *, key: str | None = None, **more: Any
+        self,
+        order: Mapping[str, Any],
+        units: Mapping[str, int],
+        *,
+        operator: Caller | None = None,
+        key: str | None = None,
+        **more: Any,
     ) -> httpx.Response:
         """An operator gives units back; the answer."""
         lines = [{"order_line_id": line, "quantity": quantity} for line, quantity in units.items()]
-        return await self.shop.as_operator("finance").post(
+        return await (operator or self.shop.as_operator("finance")).post(
             "order",
             f"/operator/orders/{order['order_id']}/refunds",
             {"lines": lines, "reason": "不想要了"} | more,
             headers={"idempotency-key": key or str(new_id())},
         )
+
+    async def refunds_arrive(self) -> None:
+        """The payment service sends the refunds, asks WeChat how they went, and all that follows happens."""
+        await self.settle()
+        await self.advance(seconds=20)
 
     # Looking into the books
 
@@ -323,6 +334,21 @@ class Market:
             yield
 
     @contextmanager
+    def mute_at(self, service: str, path: str) -> Iterator[None]:
+        """The sibling does what these calls ask, but its answer does not come through."""
+        app = self.shop.platform.apps[service]
+
+        async def mute(scope: Scope, receive: Receive, send: Send) -> None:
+            if not scope["path"].startswith(path):
+                await app(scope, receive, send)
+                return
+            await app(scope, receive, _nowhere)
+            await Response(status_code=504)(scope, receive, send)
+
+        with self._instead({service: mute}):
+            yield
+
+    @contextmanager
     def crash_at(self, service: str, path: str) -> Iterator[None]:
         """Our process dies right after this call to a sibling took effect, before anything is written down."""
         app = self.shop.platform.apps[service]
@@ -345,6 +371,10 @@ class Market:
             yield
         finally:
             apps.update(before)
+
+
+async def _nowhere(_: Message) -> None:
+    return
 
 
 def _wish(quantities: Mapping[str, int]) -> dict[str, Any]:
