@@ -237,7 +237,6 @@ ROUTES: tuple[Route, ...] = (
         "GET /operator/payments/{order_id}",
         "GET /operator/refund-attempts",
     ),
-    *_operator("payment", "finance", "POST /operator/refund-attempts/{refund_id}/retry"),
     *_callback("payment", "POST /callbacks/wechat-pay/payments", "POST /callbacks/wechat-pay/refunds"),
     # analytics
     *_public("analytics", "POST /behaviour-events"),

@@ -169,20 +169,21 @@ async def count_the_day(stage: Stage) -> None:
         numbers["gmv_fen"],
     )
     story.check(
-        "pay conversion is paying members by visitors",
+        "pay conversion is paying visitors by visitors",
         round(numbers["pay_conversion"] * numbers["uv"]),
-        numbers["paying_members"],
+        numbers["paying_visitors"],
     )
-    funnel = await stage.merchant.get("/operator/funnels/default", **_today())
-    for step in funnel["steps"]:
-        story.tell(f"{step['name']}: {step['actors']}")
+    funnel = (await stage.merchant.get("/operator/funnels/default", **_today()))["funnel"]
+    story.tell(
+        f"{funnel['title']}: " + " → ".join(f"{step['title']} {step['actors']}" for step in funnel["steps"])
+    )
     story.check("the funnel narrows", *_sorted([step["actors"] for step in funnel["steps"]]))
 
 
 async def day_numbers(stage: Stage) -> dict[str, Any]:
     """Today's metrics."""
     summary = await stage.merchant.get("/operator/metrics/summary", **_today())
-    return {name: value or 0 for name, value in summary["metrics"].items()}
+    return {name: value or 0 for name, value in summary["values"].items()}
 
 
 def _today() -> dict[str, str]:

@@ -27,6 +27,8 @@ class Stage:
     wechat: httpx.AsyncClient
     story: Story
     suffix: str = field(default_factory=lambda: new_id().hex[-8:])
+    anon_id: str = field(default_factory=lambda: str(new_id()))
+    session_id: str = field(default_factory=lambda: str(new_id()))
     member_id: str = ""
     openid: str = ""
     category_id: str = ""
