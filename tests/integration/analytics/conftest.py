@@ -31,16 +31,22 @@ class Analytics:
         (reaction,) = shop.platform.workers["analytics"].reactions
         self._consumer = Consumer(reaction, self.resources.engine, clock)
 
-    async def send(self, *events: dict[str, Any], member_id: UUID | None = None) -> list[dict[str, Any]]:
+    async def send(self, *events: Any, member_id: UUID | None = None) -> list[dict[str, Any]]:
         """Send events as a client does, 50 at a time; returns the results."""
         caller = self.shop.as_member(member_id) if member_id else self.shop.as_anonymous()
         results = []
         for start in range(0, len(events), 50):
-            batch = {"events": events[start : start + 50]}
-            answer = await caller.post("analytics", "/behaviour-events", batch)
+            answer = await caller.post(
+                "analytics", "/behaviour-events", self.batch(*events[start : start + 50])
+            )
             assert answer.status_code == 202, answer.text
             results += answer.json()["results"]
         return results
+
+    def batch(self, *events: Any) -> dict[str, Any]:
+        """The body that carries events, sent now unless they say otherwise."""
+        sent = {"sent_at": self.clock.now().isoformat()}
+        return {"events": [sent | event if isinstance(event, dict) else event for event in events]}
 
     async def announce(self, *events: Event, ids: list[UUID] | None = None) -> list[UUID]:
         """Have the service hear of events, through its real reaction; returns the envelopes' ids."""
@@ -101,12 +107,11 @@ def at(day: date, hours: float = 0) -> datetime:
 
 
 def behaviour(event: str, occurred_at: datetime, **more: Any) -> dict[str, Any]:
-    """An event as a client sends it at once."""
+    """An event as a client notes it."""
     return {
         "event_id": str(new_id()),
         "event": event,
         "occurred_at": occurred_at.isoformat(),
-        "sent_at": occurred_at.isoformat(),
         "anon_id": str(new_id()),
         "session_id": str(new_id()),
         "app": "mini",

@@ -83,7 +83,7 @@ async def test_characters_and_numbers_that_no_database_takes_are_refused_or_kept
 ) -> None:
     odd = behaviour("search", at(day, 10), props={"keyword": 'a\x00b"\\\n\t字😀', "n": 10**30})
     caller = analytics.shop.as_anonymous()
-    surrogate = orjson.dumps({"events": [behaviour("search", at(day), props={"k": "X"})]})
+    surrogate = orjson.dumps(analytics.batch(behaviour("search", at(day), props={"k": "X"})))
     answer = await caller.request(
         "analytics", "POST", "/behaviour-events", content=surrogate.replace(b'"X"', b'"\\ud800"')
     )
@@ -102,7 +102,7 @@ async def test_characters_and_numbers_that_no_database_takes_are_refused_or_kept
 
 async def test_an_event_counts_once_however_often_it_is_sent(analytics: Analytics, day: date) -> None:
     event = behaviour("page_view", at(day, 9))
-    again = event | {"sent_at": at(day, 11).isoformat()}
+    again = event | {"sent_at": at(day, 11.99).isoformat()}
     assert outcomes(await analytics.send(event, event)) == [("accepted", None), ("duplicate", None)]
     assert outcomes(await analytics.send(again)) == [("duplicate", None)]
     assert (await analytics.summary(day))["pv"] == 1
@@ -183,10 +183,10 @@ async def test_a_batch_may_be_packed_with_gzip_but_is_no_bomb(analytics: Analyti
         )
         return answer.status_code
 
-    batch = orjson.dumps({"events": [behaviour("page_view", at(day, 9))]})
+    batch = orjson.dumps(analytics.batch(behaviour("page_view", at(day, 9))))
     assert await post(gzip.compress(batch)) == 202
     assert (await analytics.summary(day))["pv"] == 1
-    assert await post(gzip.compress(b" " * 200_000_000)) == 413
+    assert await post(gzip.compress(b" " * 20_000_000)) == 413
     assert await post(gzip.compress(batch)[:-9]) == 422
     assert await post(gzip.compress(batch) + gzip.compress(batch)) == 422
     assert await post(b"plain") == 422
