@@ -54,12 +54,14 @@ class StockAdjustment(Body):
 
 
 @internal.put("/{order_id}", dependencies=[order_only])
-async def reserve(order_id: UUID, body: ReservationCreate, work: Work, now: Now) -> ReservationView:
+async def reserve(request: Request, order_id: UUID, body: ReservationCreate, now: Now) -> ReservationView:
     """Hold stock for an order, all lines or none; repeating it changes nothing."""
     quantities = {line.sku_id: line.quantity for line in body.lines}
     if len(quantities) != len(body.lines):
         raise Invalid("A SKU is named twice.")
-    state = await reserve_stock(work, order_id, member_id=body.member_id, quantities=quantities, at=now)
+    state = await reserve_stock(
+        resources(request).engine, order_id, member_id=body.member_id, quantities=quantities, at=now
+    )
     return ReservationView(order_id=order_id, state=state)
 
 

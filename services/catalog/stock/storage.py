@@ -12,34 +12,39 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.stock.domain import Move, ReservationState, Shortage
+from services.catalog.straight import Straight
 
 MAX_ON_HAND = 1_000_000_000
 
-_OPEN = text(
-    "INSERT INTO reservations (order_id, member_id, state, held_at) VALUES (:order_id, :member_id, 'held', :at)"
-    " ON CONFLICT DO NOTHING"
-)
-_HOLD = text("""
+_RESERVE = """
     WITH wanted AS (
-      SELECT * FROM unnest(CAST(:sku_ids AS uuid[]), CAST(:quantities AS integer[])) AS w(sku_id, quantity)
+      SELECT * FROM unnest($1::uuid[], $2::integer[]) AS w(sku_id, quantity)
     ), locked AS MATERIALIZED (
       SELECT l.sku_id, w.quantity, l.on_hand - l.reserved AS available
         FROM stock_levels l JOIN wanted w ON w.sku_id = l.sku_id ORDER BY l.sku_id FOR NO KEY UPDATE OF l
     ), short AS (
       SELECT w.sku_id, w.quantity, coalesce(k.available, 0) AS available
         FROM wanted w LEFT JOIN locked k ON k.sku_id = w.sku_id WHERE coalesce(k.available, 0) < w.quantity
+    ), opened AS (
+      INSERT INTO reservations (order_id, member_id, state, held_at)
+      SELECT $3::uuid, $4::uuid, 'held', $5::timestamptz WHERE NOT EXISTS (SELECT FROM short)
+      ON CONFLICT DO NOTHING RETURNING order_id
     ), held AS (
-      UPDATE stock_levels l SET reserved = l.reserved + k.quantity FROM locked k
-       WHERE l.sku_id = k.sku_id AND l.on_hand - l.reserved >= k.quantity AND NOT EXISTS (SELECT FROM short)
+      UPDATE stock_levels l SET reserved = l.reserved + k.quantity FROM locked k, opened
+       WHERE l.sku_id = k.sku_id AND l.on_hand - l.reserved >= k.quantity
     ), lines AS (
       INSERT INTO reservation_lines (order_id, sku_id, quantity)
-      SELECT :order_id, k.sku_id, k.quantity FROM locked k WHERE NOT EXISTS (SELECT FROM short)
+      SELECT o.order_id, k.sku_id, k.quantity FROM locked k, opened o
     ), moved AS (
       INSERT INTO stock_movements (sku_id, kind, on_hand, reserved, sold, source_type, source_id, moved_at)
-      SELECT k.sku_id, 'hold', 0, k.quantity, 0, 'order', :order_id, :at FROM locked k
-       WHERE NOT EXISTS (SELECT FROM short)
+      SELECT k.sku_id, 'hold', 0, k.quantity, 0, 'order', o.order_id, $5 FROM locked k, opened o
     )
-    SELECT sku_id, quantity, available FROM short ORDER BY sku_id""")
+    SELECT sku_id, quantity, available FROM short
+     UNION ALL SELECT order_id, 0, 0 FROM opened"""
+"""The whole reservation in one statement: every line is held, or none and each short one is told.
+
+Rows with quantity 0 say that the order's reservation was opened; no row at all, that it had one already.
+"""
 _STATES = text("SELECT order_id, state FROM reservations WHERE order_id = ANY(:order_ids)")
 _LINES = text("SELECT order_id, sku_id, quantity FROM reservation_lines WHERE order_id = ANY(:order_ids)")
 _TOMBSTONES = text(
@@ -90,26 +95,24 @@ _ADJUSTED = text(
 )
 
 
+async def reserve(
+    connection: Straight, order_id: UUID, member_id: UUID, quantities: Mapping[UUID, int], *, at: datetime
+) -> tuple[bool, list[Shortage]]:
+    """Hold every line for an order, or none and say what is short; whether it was this call that held them.
+
+    One statement is one transaction: a hot row is locked for no round trip.
+    """
+    rows = await connection.fetch(
+        _RESERVE, list(quantities), list(quantities.values()), order_id, member_id, at
+    )
+    return any(row[1] == 0 for row in rows), [Shortage(*row) for row in rows if row[1]]
+
+
 class Stock:
     """Levels and reservations of all SKUs."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-
-    async def open_reservation(self, order_id: UUID, member_id: UUID, *, at: datetime) -> bool:
-        """Take the order's place; False when it has one already."""
-        values = {"order_id": order_id, "member_id": member_id, "at": at}
-        return (await self._connection.execute(_OPEN, values)).rowcount == 1
-
-    async def hold(self, order_id: UUID, quantities: Mapping[UUID, int], *, at: datetime) -> list[Shortage]:
-        """Reserve every line, or none and say what is short: one conditional update over all lines."""
-        values = {
-            "order_id": order_id,
-            "sku_ids": list(quantities),
-            "quantities": list(quantities.values()),
-            "at": at,
-        }
-        return [Shortage(*row) for row in await self._connection.execute(_HOLD, values)]
 
     async def states(self, order_ids: Sequence[UUID]) -> dict[UUID, ReservationState]:
         """What became of these orders' stock; unknown orders are left out."""

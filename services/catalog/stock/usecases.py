@@ -5,6 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from services.catalog.stock.domain import (
     COMMIT,
     RECEIVE,
@@ -18,33 +20,37 @@ from services.catalog.stock.domain import (
     ReservationState,
 )
 from services.catalog.stock.queries import StockLevel, stock_level
-from services.catalog.stock.storage import MAX_ON_HAND, Stock
-from shared.database import UnitOfWork
+from services.catalog.stock.storage import MAX_ON_HAND, Stock, reserve
+from services.catalog.straight import straight
+from shared.database import UnitOfWork, reading
 from shared.http.problems import Invalid, NotFound
 from shared.ids import new_id
 from shared.messaging.reactions import TooEarly
 
+HELD = ReservationState.HELD
+
 
 async def reserve_stock(
-    work: UnitOfWork, order_id: UUID, *, member_id: UUID, quantities: Mapping[UUID, int], at: datetime
+    engine: AsyncEngine, order_id: UUID, *, member_id: UUID, quantities: Mapping[UUID, int], at: datetime
 ) -> ReservationState:
     """Hold stock for an order until the order says what became of it (K10); asking again changes nothing.
 
-    Raises InsufficientStock with what is left of every short line, ReservationReleased, ReservationDiffers.
+    A transaction of its own. Raises InsufficientStock with what is left of every short line, ReservationReleased,
+    ReservationDiffers.
     """
-    stock = Stock(work.connection)
-    if not await stock.open_reservation(order_id, member_id, at=at):
-        return await _held_before(stock, order_id, quantities)
-    if shortages := await stock.hold(order_id, quantities, at=at):
+    async with straight(engine) as connection:
+        is_held, shortages = await reserve(connection, order_id, member_id, quantities, at=at)
+    if is_held:
+        return HELD
+    async with reading(engine) as read:
+        stock = Stock(read)
+        state = (await stock.states([order_id])).get(order_id)
+        lines = {sku_id: quantity for _, sku_id, quantity in await stock.lines([order_id])}
+    if state is None:
         raise InsufficientStock(items=[asdict(shortage) for shortage in shortages])
-    return ReservationState.HELD
-
-
-async def _held_before(stock: Stock, order_id: UUID, quantities: Mapping[UUID, int]) -> ReservationState:
-    state = (await stock.states([order_id]))[order_id]
     if state is ReservationState.RELEASED:
         raise ReservationReleased()
-    if {sku_id: quantity for _, sku_id, quantity in await stock.lines([order_id])} != quantities:
+    if lines != quantities:
         raise ReservationDiffers()
     return state
 
@@ -66,8 +72,10 @@ async def release_reservations(work: UnitOfWork, order_ids: Sequence[UUID], *, a
 
     Raises ReservationCommitted for an order whose stock is sold.
     """
-    await Stock(work.connection).leave_tombstones(order_ids, at=at)
     states = await _end(work, order_ids, ReservationState.RELEASED, RELEASE, at=at)
+    while unknown := [order_id for order_id in order_ids if states.get(order_id, HELD) is HELD]:
+        await Stock(work.connection).leave_tombstones(unknown, at=at)
+        states |= await _end(work, unknown, ReservationState.RELEASED, RELEASE, at=at)
     if ReservationState.COMMITTED in states.values():
         raise ReservationCommitted()
 
@@ -75,9 +83,10 @@ async def release_reservations(work: UnitOfWork, order_ids: Sequence[UUID], *, a
 async def _end(
     work: UnitOfWork, order_ids: Sequence[UUID], state: ReservationState, move: Move, *, at: datetime
 ) -> dict[UUID, ReservationState]:
+    """Take orders out of ``held`` and move their stock; what became of each."""
     stock = Stock(work.connection)
-    ended = await stock.end(order_ids, state, at=at)
-    await stock.move(move, await stock.lines(ended), at=at)
+    if ended := await stock.end(order_ids, state, at=at):
+        await stock.move(move, await stock.lines(ended), at=at)
     return await stock.states(order_ids)
 
 
@@ -90,7 +99,7 @@ async def restock_refund(
     """
     stock = Stock(work.connection)
     state = await stock.lock_reservation(order_id)
-    if state is None or state is ReservationState.HELD:
+    if state is None or state is HELD:
         raise TooEarly("a refunded order's stock is not sold yet")
     if state is ReservationState.RELEASED:
         raise ReservationReleased("a refunded order had given its stock back")
