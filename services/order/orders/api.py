@@ -3,9 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Response
 from pydantic import Field
-from starlette.responses import JSONResponse
 
 from services.order.checkout.bodies import CheckoutWish
 from services.order.cursors import after_id
@@ -23,7 +21,6 @@ from shared.http.app import service_router
 from shared.http.callers import Member
 from shared.http.idempotency import Idempotent
 from shared.http.paging import After, Limit, Page, cursor
-from shared.http.problems import NotFound
 from shared.http.work import Now
 
 router = service_router("/orders", tags=["orders"])
@@ -35,14 +32,13 @@ class OrderCreate(CheckoutWish):
     quote_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-@router.post("", status_code=201, response_model=PlacedOrderView)
+@router.post("", status_code=201)
 async def place(
     body: OrderCreate, caller: Member, resources: OrderDoor, key: Idempotent, now: Now
-) -> Response:
+) -> PlacedOrderView:
     """Place an order at the previewed price: stock, coupon and points are held until it is paid or closed."""
     placing = Placing(body.wish(), body.quote_fingerprint)
-    order = await place_order(resources, caller, placing, key, at=now)
-    return JSONResponse(PlacedOrderView.of(order).model_dump(mode="json"), 201)
+    return PlacedOrderView.of(await place_order(resources, caller, placing, key, at=now))
 
 
 @router.get("")
@@ -70,9 +66,7 @@ async def list_orders(
 async def get_order(order_id: UUID, caller: Member, resources: OrderDoor) -> OrderDetailView:
     """One of the caller's orders in full."""
     async with reading(resources.engine) as connection:
-        order = await Orders(connection).find(order_id)
-        if order.member_id != caller.member_id:
-            raise NotFound()
+        order = await Orders(connection).find_own(order_id, member_id=caller.member_id)
         return await detail(connection, resources.field_keys, order)
 
 

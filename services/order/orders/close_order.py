@@ -12,7 +12,7 @@ from services.order.orders.storage import Orders
 from services.order.resources import OURSELVES, OrderResources
 from shared.database import UnitOfWork, begin
 from shared.http.identity import Principal
-from shared.http.problems import NotFound, Problem
+from shared.http.problems import Problem
 from shared.http.services import ServiceUnavailable
 
 CANCELLED = "cancelled"
@@ -33,10 +33,7 @@ async def cancel_order(
     While the payment service cannot say how it stands the order is CLOSING, and a timer goes on.
     """
     async with begin(resources.engine) as work:
-        orders = Orders(work.connection)
-        order = await orders.lock(order_id)
-        if order.member_id != caller.member_id:
-            raise NotFound()
+        order = await Orders(work.connection).lock_own(order_id, member_id=caller.member_id)
         if order.status is OrderStatus.CLOSED:
             return order
         order.require(OrderStatus.PENDING_PAY, OrderStatus.CLOSING)

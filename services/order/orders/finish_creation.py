@@ -9,6 +9,7 @@ from services.order.members import lock_member
 from services.order.orders.announce import order_closed, order_placed
 from services.order.orders.domain import SYSTEM, Actor, BoughtLine, Order, OrderStatus
 from services.order.orders.holds import hold, release
+from services.order.orders.placing_storage import Placings
 from services.order.orders.storage import Orders
 from services.order.resources import OURSELVES, OrderResources
 from shared.database import begin, reading
@@ -97,8 +98,8 @@ async def _give_up(
             return
         order = await orders.move(order, OrderStatus.CLOSED, by=SYSTEM, at=at, reason=reason)
         if refusal is None:
-            await orders.forget_key(order.id)
+            await Placings(work.connection).forget_key(order.id)
         else:
-            await orders.refuse(order.id, refusal)
+            await Placings(work.connection).refuse(order.id, refusal)
         await work.outbox.add(order_closed(order, reason=reason, at=at), at=at)
         await work.timers.cancel(COMPLETE_CREATION, str(order.id))

@@ -11,7 +11,7 @@ from services.order.orders.storage import Orders
 from services.order.resources import OrderResources
 from shared.database import reading
 from shared.http.identity import Principal
-from shared.http.problems import NotFound, Problem
+from shared.http.problems import Problem
 
 DESCRIPTION_LENGTH = 40
 
@@ -35,10 +35,8 @@ async def pay_order(resources: OrderResources, caller: Principal, order_id: UUID
     taken on the client's word: the order is paid when the payment service announces it.
     """
     async with reading(resources.engine) as connection:
-        order = await Orders(connection).find(order_id)
+        order = await Orders(connection).find_own(order_id, member_id=caller.member_id)
         lines = await Orders(connection).lines(order_id)
-    if order.member_id != caller.member_id:
-        raise NotFound()
     order.require(OrderStatus.PENDING_PAY)
     if at >= order.expires_at:
         raise PaymentExpired()

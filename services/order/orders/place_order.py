@@ -19,7 +19,7 @@ from services.order.orders.domain import (
     RefundSummary,
 )
 from services.order.orders.finish_creation import COMPLETE_CREATION, finish_creation
-from services.order.orders.storage import Attempt, NewOrder, Orders
+from services.order.orders.placing_storage import Attempt, NewOrder, Placings
 from services.order.pricing import dump
 from services.order.resources import OrderResources
 from services.order.rules.storage import OrderRules, order_rules
@@ -61,7 +61,7 @@ async def place_order(
     ServiceUnavailable, after which the same key may be tried again.
     """
     async with reading(resources.engine) as connection:
-        earlier = await Orders(connection).attempt(key.key)
+        earlier = await Placings(connection).attempt(key.key)
         rules = await order_rules(connection)
     if earlier is not None:
         return _repeat(earlier, key)
@@ -71,12 +71,12 @@ async def place_order(
         raise PriceChanged(quote=QuoteView.of(proposal).model_dump(mode="json"))
     new = _new_order(resources, caller, placing.wish, proposal, rules, key, at=at)
     async with begin(resources.engine) as work:
-        orders = Orders(work.connection)
+        placings = Placings(work.connection)
         await lock_member(work.connection, caller.member_id)
-        slot = await orders.free_slot(caller.member_id)
+        slot = await placings.free_slot(caller.member_id)
         if slot is None:
             raise TooManyUnpaid(f"At most {MAX_UNPAID_ORDERS} orders may wait for payment.")
-        if not await orders.create(new, unpaid_slot=slot):
+        if not await placings.create(new, unpaid_slot=slot):
             raise StillRunning(headers={"retry-after": "1"})
         due_at = at + timedelta(seconds=resources.settings.creation_timeout_seconds)
         await work.timers.set(COMPLETE_CREATION, str(new.order.id), due_at=due_at)

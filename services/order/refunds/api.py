@@ -20,7 +20,6 @@ from shared.http.callers import ROLES, Member, Operator
 from shared.http.idempotency import Idempotent, once
 from shared.http.identity import Principal
 from shared.http.paging import After, Limit, Page, cursor
-from shared.http.problems import NotFound
 from shared.http.work import Now, Work
 
 router = service_router(tags=["refunds"])
@@ -52,9 +51,7 @@ class RefundCreate(Body):
 @router.get("/orders/{order_id}/refunds")
 async def get_refunds(order_id: UUID, caller: Member, work: Work) -> list[RefundView]:
     """What of the caller's order went back, or is about to."""
-    order = await Orders(work.connection).find(order_id)
-    if order.member_id != caller.member_id:
-        raise NotFound()
+    await Orders(work.connection).find_own(order_id, member_id=caller.member_id)
     return await refunds_of(work.connection, order_id)
 
 

@@ -19,7 +19,6 @@ from shared.http.bodies import Body, Id, Quantity, View
 from shared.http.callers import Member, Operator
 from shared.http.idempotency import Idempotent, once
 from shared.http.identity import Principal
-from shared.http.problems import NotFound
 from shared.http.work import Now, Work
 
 router = service_router(tags=["shipments"])
@@ -75,9 +74,7 @@ async def ship(
 @router.get("/orders/{order_id}/tracking")
 async def get_tracking(order_id: UUID, caller: Member, work: Work) -> TrackingView:
     """Where the parcels of the caller's order are."""
-    order = await Orders(work.connection).find(order_id)
-    if order.member_id != caller.member_id:
-        raise NotFound()
+    await Orders(work.connection).find_own(order_id, member_id=caller.member_id)
     shipments = Shipments(work.connection)
     contents = await shipments.contents(order_id)
     tracking = await shipments.tracking(order_id)

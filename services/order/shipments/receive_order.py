@@ -9,14 +9,11 @@ from services.order.orders.storage import Orders
 from services.order.shipments.ship_order import AUTO_RECEIVE
 from shared.database import UnitOfWork
 from shared.http.identity import Principal
-from shared.http.problems import NotFound
 
 
 async def confirm_receipt(work: UnitOfWork, caller: Principal, order_id: UUID, *, at: datetime) -> Order:
     """Complete the caller's shipped order; after-sale time counts from now. Raises NotFound, WrongStatus."""
-    order = await Orders(work.connection).lock(order_id)
-    if order.member_id != caller.member_id:
-        raise NotFound()
+    order = await Orders(work.connection).lock_own(order_id, member_id=caller.member_id)
     if order.status is OrderStatus.COMPLETED:
         return order
     order.require(OrderStatus.SHIPPED)
