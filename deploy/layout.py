@@ -29,3 +29,11 @@ WORKERS = tuple(
     Process(f"{name}-worker", name, f"services.{name}.worker", 8201 + at) for at, name in enumerate(SERVICES)
 )
 PROCESSES = (*APPS, *WORKERS)
+
+
+def ports_from(gateway_port: int) -> dict[str, int]:
+    """Every process's port on one machine, at the usual distance from the gateway's; the simulator's too."""
+    moved = gateway_port - GATEWAY_PORT
+    return {process.name: process.port + moved for process in PROCESSES} | {
+        "simulator": SIMULATOR_PORT + moved
+    }

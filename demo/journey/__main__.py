@@ -12,7 +12,7 @@ from demo.client import Client, Refused
 from demo.journey import afterwards, arrival, buying, preparation
 from demo.journey.stage import Stage, secret
 from demo.journey.story import Differs, Story
-from deploy.layout import GATEWAY_PORT, SIMULATOR_PORT
+from deploy.layout import GATEWAY_PORT, ports_from
 
 CHAPTERS = (
     arrival.log_in,
@@ -52,10 +52,9 @@ async def play(shop_url: str, wechat_url: str, *, username: str, password: str) 
 
 def main() -> None:
     """Exit with 0 only when everything is as expected, to the fen."""
-    shop_url = os.environ.get("JISHI_URL", f"http://127.0.0.1:{os.environ.get('JISHI_PORT', GATEWAY_PORT)}")
-    wechat_url = os.environ.get(
-        "JISHI_SIMULATOR_URL", f"http://127.0.0.1:{os.environ.get('JISHI_SIMULATOR_PORT', SIMULATOR_PORT)}"
-    )
+    ports = ports_from(int(os.environ.get("JISHI_PORT", GATEWAY_PORT)))
+    shop_url = os.environ.get("JISHI_URL", f"http://127.0.0.1:{ports['gateway']}")
+    wechat_url = os.environ.get("JISHI_SIMULATOR_URL", f"http://127.0.0.1:{ports['simulator']}")
     began = time.monotonic()
     try:
         asyncio.run(play(shop_url, wechat_url, username="owner", password=secret("gateway_owner_password")))

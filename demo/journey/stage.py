@@ -5,16 +5,14 @@ import hmac
 import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from demo.client import Client
 from demo.journey.story import Story
+from deploy.local.home import HOME
 from shared.ids import new_id
-
-HOME = Path(__file__).resolve().parents[2] / ".jishi"
 
 
 @dataclass

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.request import urlopen
 
-from deploy.layout import GATEWAY_PORT, PACKAGES, SERVICES, SIMULATOR_PORT
+from deploy.layout import GATEWAY_PORT, PACKAGES, SERVICES, ports_from
 from deploy.local.children import Child
 from deploy.local.configuration import configure
 from deploy.local.folder import LocalServerError
@@ -46,10 +46,11 @@ class Ground:
 def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
     """Start the servers, migrate, and configure; everything that was started stops with the block.
 
-    JISHI_PORT and JISHI_SIMULATOR_PORT choose other ports. Raises LocalServerError with what to do.
+    JISHI_PORT chooses another port for the shop; all others keep their distance from it. Raises LocalServerError with
+    what to do.
     """
-    port = _port("JISHI_PORT", GATEWAY_PORT, "The shop")
-    simulator_port = _port("JISHI_SIMULATOR_PORT", SIMULATOR_PORT, "The WeChat simulator")
+    ports = ports_from(_gateway_port())
+    port, simulator_port = ports["gateway"], ports["simulator"]
     simulator_url = f"http://127.0.0.1:{simulator_port}"
     with ExitStack() as stack:
         generate(SIMULATOR)
@@ -83,7 +84,7 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
             merchant_folder=SIMULATOR,
             simulator_url=simulator_url,
             public_url=f"http://127.0.0.1:{port}",
-            ports={"gateway": port},
+            ports=ports,
         )
         with progress.step("WeChat simulator") as step:
             wait_for(simulator, f"{simulator_url}/_control/clock")
@@ -125,11 +126,13 @@ async def _migrate(databases: Mapping[str, DatabaseUrls], show: Callable[[str], 
     return applied
 
 
-def _port(variable: str, usual: int, who: str) -> int:
-    port = int(os.environ.get(variable, usual))
-    if not is_free(port):
-        raise LocalServerError(
-            f"{who} wants port {port}, which another process holds. Stop that one (is the shop running already? "
-            f"`make down` stops it), or choose another port: {variable}={port + 1} make run"
-        )
+def _gateway_port() -> int:
+    """The port asked for, when it and the simulator's are free; raises LocalServerError with what to do."""
+    port = int(os.environ.get("JISHI_PORT", GATEWAY_PORT))
+    for who, wanted in (("The shop", port), ("The WeChat simulator", ports_from(port)["simulator"])):
+        if not is_free(wanted):
+            raise LocalServerError(
+                f"{who} wants port {wanted}, which another process holds. Stop that one (is the shop running already? "
+                f"`make down` stops it), or choose another port: JISHI_PORT={port + 1000} make run"
+            )
     return port

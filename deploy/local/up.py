@@ -33,7 +33,7 @@ def main() -> None:
     children: list[Child] = []
     try:
         with stop_on_signals(), open_ground(progress, with_broker=True) as ground:
-            _check_ports()
+            _check_ports(ground)
             try:
                 with progress.step("Processes") as step:
                     for process in (*WORKERS, *APPS):
@@ -65,8 +65,9 @@ def _port(process: Process, ground: Ground) -> int:
     )
 
 
-def _check_ports() -> None:
-    held = [f"{process.name} ({process.port})" for process in PROCESSES[1:] if not is_free(process.port)]
+def _check_ports(ground: Ground) -> None:
+    ports = {process.name: _port(process, ground) for process in PROCESSES}
+    held = [f"{name} ({port})" for name, port in ports.items() if not is_free(port)]
     if held:
         raise LocalServerError(f"Ports in use by other processes: {', '.join(held)}. Stop those first.")
 
