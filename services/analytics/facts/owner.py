@@ -15,13 +15,14 @@ from typing import Any, Self
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.analytics.facts.buffer import BufferedFact, FactBuffer, emptying
-from services.analytics.facts.engine import FactsEngine
+from services.analytics.facts.engine import FactsEngine, FactsUnavailable
 from services.analytics.facts.tables import TABLES, FactTable
 from shared.database import reading
 
 log = logging.getLogger(__name__)
 
 BATCH = 5_000
+ANSWER_SECONDS = 30
 PAUSE_SECONDS = 1.0
 PAUSE_AFTER_FAILURE_SECONDS = 10.0
 
@@ -51,8 +52,12 @@ class Facts:
 
     async def query(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows of a query over everything committed before it was asked. Raises FactsUnavailable."""
-        await self.flush()
-        return await self._engine.query(sql, parameters)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self.flush()
+                return await self._engine.query(sql, parameters)
+        except TimeoutError as error:
+            raise FactsUnavailable("The question takes too long; ask for fewer days.") from error
 
     async def flush(self) -> int:
         """Move every buffered fact into the engine; returns how many. Goes on to its end when the caller is cancelled."""

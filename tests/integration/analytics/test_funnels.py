@@ -84,7 +84,7 @@ async def test_a_real_shops_events_give_their_published_numbers(analytics: Analy
         sent = analytics.batch(*map(_client_event, own))["events"]
         async with begin(analytics.resources.engine) as work:
             results = await collect(
-                work, sent, member_id=buyer and _user(buyer), received_at=analytics.clock.now()
+                work, sent, member_id=_user(buyer) if buyer else None, received_at=analytics.clock.now()
             )
         outcomes += [result.outcome for result in results]
     purchases: defaultdict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
