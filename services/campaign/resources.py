@@ -4,16 +4,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from services.campaign.settings import Settings
 from shared import resources
 from shared.clock import Clock
 from shared.http.services import Exchange
-from shared.http.work import resources as resources_of
 from shared.resources import Resources
 
-Own = Annotated[Resources, Depends(resources_of)]
+
+async def _own(request: Request) -> Resources:
+    found: Resources = request.app.state.resources
+    return found
+
+
+Own = Annotated[Resources, Depends(_own)]
 
 
 @asynccontextmanager

@@ -41,6 +41,8 @@ async def test_the_books_close_after_many_orders_at_once(campaign: Campaign) -> 
     ]
     assert (len(wallets), [answer.status_code for answer in claims].count(201)) == (30, 30)
 
+    connections = asyncio.Semaphore(8)
+
     async def shop_with(number: int, member_id: UUID, coupon_id: str) -> None:
         orders = [new_id(), new_id()]
         answers = await asyncio.gather(*(campaign.lock(order, member_id, coupon_id) for order in orders))
@@ -53,7 +55,8 @@ async def test_the_books_close_after_many_orders_at_once(campaign: Campaign) -> 
             [order_paid(order_id, member_id, coupon_id), order_refunded(order_id, member_id, coupon_id)],
         ]
         for each in events[number % 3]:
-            await campaign.hear(each)
+            async with connections:
+                await campaign.hear(each)
 
     await asyncio.gather(*(shop_with(number, *wallet) for number, wallet in enumerate(wallets)))
 
