@@ -135,6 +135,8 @@ async def test_money_for_a_closed_payment_goes_back_once(till: Till, by: str) ->
     lost = [ELSEWHERE] if by == "query" else []
     await till.wechat.faults(fault("close", order, SAYS_CLOSED), *lost)
     assert (await till.close(order)).json() == {"status": "closed"}
+    await till.advance(seconds=30)
+    await till.run_timers()
     await till.wechat.pay(order["order_number"], collected["request_payment"], late=True)
     if by == "query":
         await till.advance(minutes=10)
@@ -147,9 +149,7 @@ async def test_money_for_a_closed_payment_goes_back_once(till: Till, by: str) ->
         ("succeeded", "late")
     ]
 
-    await till.run_timers()
-    await till.advance(seconds=6)
-    await till.run_timers()
+    await till.ask_until_refunded(order)
     for _ in range(3):
         assert (await till.notice(order["order_number"], new_id=True))["status"] == 204
     await till.run_timers()
@@ -185,9 +185,7 @@ async def test_a_second_payment_goes_back_once(till: Till) -> None:
     await till.wait_for(order, "succeeded")
     await till.wechat.pay(order["order_number"], first["request_payment"])
     await _until_surplus(till, order)
-    await till.run_timers()
-    await till.advance(seconds=6)
-    await till.run_timers()
+    await till.ask_until_refunded(order)
     detail = await till.detail(order)
     assert (detail["status"], detail["paid_fen"], detail["refunded_fen"]) == ("succeeded", 9_980, 0)
     assert [(each["number"], each["surplus_reason"]) for each in detail["attempts"]] == [

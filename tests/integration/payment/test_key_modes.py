@@ -42,9 +42,7 @@ async def test_a_payment_and_its_refund_are_believed(paying_by: tuple[str, Till]
         order = await till.paid_order()
         await till.request_refund(order, 9_980)
         await till.run_timers()
-        await till.advance(seconds=6)
-        await till.run_timers()
-        assert [each["status"] for each in (await till.detail(order))["refunds"]] == ["succeeded"]
+        await till.wait_for_refund(order, "succeeded")
 
 
 async def test_a_key_that_the_merchant_was_never_given_is_not_believed(till: Till) -> None:

@@ -17,8 +17,9 @@ async def test_a_partial_refund_is_paid_out_and_announced_once(till: Till) -> No
     asked = await till.request_refund(order, 2_500)
     assert (await till.detail(order))["refunded_fen"] == 2_500
     await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
     await till.react(asked)
+    assert await till.stalled(asked.refund_id) == []
     await till.advance(seconds=6)
     await till.run_timers()
 
@@ -48,9 +49,7 @@ async def test_a_refund_whose_notice_is_lost_is_found_by_asking(till: Till) -> N
     asked = await till.request_refund(order, 9_980)
     await till.run_timers()
     assert (await till.detail(order))["refunds"][0]["status"] == "processing"
-    await till.advance(seconds=5)
-    await till.run_timers()
-    assert (await till.detail(order))["refunds"][0]["status"] == "succeeded"
+    await till.ask_until_refunded(order)
     assert [type_ for type_, _ in await till.announced(asked.refund_id)] == ["refund.succeeded.v1"]
 
 
@@ -58,7 +57,7 @@ async def test_refund_notices_count_once(till: Till) -> None:
     order = await till.paid_order()
     asked = await till.request_refund(order, 100)
     await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
     told = await asyncio.gather(
         *(till.notice(order["order_number"], event="refund", new_id=bool(n % 2)) for n in range(10))
     )
@@ -95,7 +94,7 @@ async def test_an_unknown_refund_is_asked_again_under_its_number(
     for _ in range(2):
         await till.advance(seconds=6)
         await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
     assert [
         (each["out_refund_no"], each["amount"]["refund"])
         for each in await till.platform_refunds(order["order_number"])
@@ -147,10 +146,7 @@ async def test_a_refund_asked_for_too_early_waits_for_the_payment(till: Till) ->
     order = await till.order()
     collected = await till.collect(order)
     asked = await till.request_refund(order, 100)
-    stalled = await till.rows(
-        "SELECT state FROM stalled_events WHERE envelope LIKE '%' || :id || '%'", id=str(asked.refund_id)
-    )
-    assert stalled == [{"state": "waiting"}]
+    assert await till.stalled(asked.refund_id) == ["waiting"]
     await till.wechat.pay(order["order_number"], collected["request_payment"])
     await till.wait_for(order, "succeeded")
     await till.react(asked)
@@ -187,7 +183,7 @@ async def test_a_refund_without_balance_waits_for_it(till: Till) -> None:
     assert await till.announced(asked.refund_id) == []
     await till.advance(seconds=6)
     await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
 
 
 async def test_an_abnormal_refund_is_announced_and_ends_when_it_was_paid_by_hand(till: Till) -> None:
@@ -195,7 +191,7 @@ async def test_an_abnormal_refund_is_announced_and_ends_when_it_was_paid_by_hand
     order = await till.paid_order()
     asked = await till.request_refund(order, 400)
     await till.run_timers()
-    await _until_status(till, order, "failed")
+    await till.wait_for_refund(order, "failed")
     (attempt,) = await _attempts(till, order)
     assert (attempt["status"], attempt["refund_status"]) == ("abnormal", "failed")
     assert [type_ for type_, _ in await till.announced(asked.refund_id)] == ["refund.failed.v1"]
@@ -226,12 +222,12 @@ async def test_a_closed_refund_is_tried_again_under_the_next_number(till: Till) 
     order = await till.paid_order()
     asked = await till.request_refund(order, 400)
     await till.run_timers()
-    await _until_status(till, order, "failed")
+    await till.wait_for_refund(order, "failed")
     await till.rules(refund_settles_as="SUCCESS")
     answer = await _retry(till, asked.refund_number)
     assert (answer.status_code, answer.json()["out_refund_no"]) == (202, f"{asked.refund_number}-2")
     await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
     types = [type_ for type_, _ in await till.announced(asked.refund_id)]
     assert types == ["refund.failed.v1", "refund.succeeded.v1"]
     done = await till.platform_refunds(order["order_number"])
@@ -254,7 +250,7 @@ async def test_a_refused_refund_is_tried_again_under_its_number(till: Till) -> N
     assert [type_ for type_, _ in await till.announced(asked.refund_id)] == ["refund.failed.v1"]
     assert (await _retry(till, asked.refund_number)).json()["out_refund_no"] == asked.refund_number
     await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
 
 
 async def test_only_a_failed_refund_is_tried_again_by_finance_and_once_per_key(till: Till) -> None:
@@ -277,7 +273,7 @@ async def test_a_retry_is_in_the_audit_log_and_repeats_its_answer(till: Till) ->
     order = await till.paid_order()
     asked = await till.request_refund(order, 400)
     await till.run_timers()
-    await _until_status(till, order, "failed")
+    await till.wait_for_refund(order, "failed")
     finance = till.shop.as_operator("finance")
     path, headers = f"/operator/refund-attempts/{asked.refund_number}/retry", {"idempotency-key": "again"}
     first = await finance.post("payment", path, headers=headers)
@@ -299,7 +295,7 @@ async def test_a_refund_told_before_its_payment_is_taken_in_any_order(till: Till
     await till.run_timers()
     await till.request_refund(order, 9_980)
     await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
     async with asyncio.timeout(5):
         while len((await till.detail(order))["notices"]) < 2:
             await asyncio.sleep(0.02)
@@ -313,7 +309,7 @@ async def test_the_books_sum_to_zero_after_everything(till: Till) -> None:
     order = await till.paid_order()
     await till.request_refund(order, 980)
     await till.run_timers()
-    await _until_refunded(till, order)
+    await till.wait_for_refund(order, "succeeded")
     answer = await till.shop.as_operator("finance").get("payment", "/operator/cash-accounts")
     balances = {each["account"]: each["balance_fen"] for each in answer.json()["items"]}
     assert sum(balances.values()) == 0
@@ -323,16 +319,6 @@ async def test_the_books_sum_to_zero_after_everything(till: Till) -> None:
         " GROUP BY journal_id HAVING sum(amount_fen) <> 0) AS unbalanced"
     )
     assert unbalanced["number"] == 0
-
-
-async def _until_status(till: Till, order: dict[str, object], status: str) -> None:
-    async with asyncio.timeout(5):
-        while [each["status"] for each in (await till.detail(order))["refunds"]] != [status]:
-            await asyncio.sleep(0.02)
-
-
-async def _until_refunded(till: Till, order: dict[str, object]) -> None:
-    await _until_status(till, order, "succeeded")
 
 
 async def _attempts(till: Till, order: dict[str, object]) -> list[dict[str, Any]]:

@@ -142,6 +142,26 @@ class Till:
         await self.react(asked)
         return asked
 
+    async def wait_for_refund(self, order: dict[str, Any], status: str) -> None:
+        """Until the order's one refund stands so, by notice."""
+        async with asyncio.timeout(5):
+            while [each["status"] for each in (await self.detail(order))["refunds"]] != [status]:
+                await asyncio.sleep(0.02)
+
+    async def ask_until_refunded(self, order: dict[str, Any]) -> None:
+        """Run the timers, a few times, until the order's refunds have succeeded without any notice."""
+        for _ in range(6):
+            await self.run_timers()
+            if {each["status"] for each in (await self.detail(order))["refunds"]} == {"succeeded"}:
+                return
+            await self.advance(seconds=6)
+        raise AssertionError("never refunded")
+
+    async def stalled(self, subject: UUID | str) -> list[str]:
+        """How the events that name a thing are stalled."""
+        sql = "SELECT state FROM stalled_events WHERE envelope LIKE '%' || :subject || '%'"
+        return [row["state"] for row in await self.rows(sql, subject=str(subject))]
+
     async def detail(self, order: dict[str, Any]) -> dict[str, Any]:
         """Everything an auditor sees of the order's payment."""
         caller = self.shop.as_operator("auditor")
