@@ -52,7 +52,7 @@ async def open_resources(
         )
 
 
-def _resources(request: Request) -> OrderResources:
+async def _resources(request: Request) -> OrderResources:
     found: OrderResources = request.app.state.resources
     return found
 

@@ -10,9 +10,9 @@ from services.order.orders.announce import order_closed, order_placed
 from services.order.orders.domain import SYSTEM, Actor, BoughtLine, Order, OrderStatus
 from services.order.orders.holds import hold, release
 from services.order.orders.placing_storage import Placings
-from services.order.orders.storage import Orders
+from services.order.orders.storage import ConcurrentChange, Orders
 from services.order.resources import OURSELVES, OrderResources
-from shared.database import begin, reading
+from shared.database import UnitOfWork, begin, reading
 from shared.http.identity import Principal
 from shared.http.problems import Problem, UpstreamProblem
 from shared.http.services import ServiceUnavailable
@@ -70,21 +70,31 @@ async def _open(resources: OrderResources, order: Order, lines: Sequence[BoughtL
     """Open the order for payment, unless somebody else did; raises CartChanged, ServiceUnavailable when it was closed."""
     async with begin(resources.engine) as work:
         orders, at = Orders(work.connection), resources.clock.now()
-        await lock_member(work.connection, order.member_id)
-        order = await orders.lock(order.id)
-        if order.status is OrderStatus.CLOSED:
-            raise ServiceUnavailable("The order was given up meanwhile.", headers={"retry-after": "1"})
-        if order.status is not OrderStatus.CREATING:
+        try:
+            order = await orders.move(
+                order, OrderStatus.PENDING_PAY, by=Actor("member", order.member_id), at=at
+            )
+        except ConcurrentChange:
+            order = await orders.find(order.id)
+            if order.status is OrderStatus.CLOSED:
+                raise ServiceUnavailable(
+                    "The order was given up meanwhile.", headers={"retry-after": "1"}
+                ) from None
             return order
         if order.from_cart:
-            bought = [line.sku_id for line in lines]
-            if await Carts(work.connection).remove(order.member_id, bought) != len(bought):
-                raise CartChanged()
-        order = await orders.move(order, OrderStatus.PENDING_PAY, by=Actor("member", order.member_id), at=at)
+            await _take_from_cart(work, order, lines)
         await work.outbox.add(order_placed(order, lines), at=at)
         await work.timers.cancel(COMPLETE_CREATION, str(order.id))
         await work.timers.set(CLOSE_UNPAID, str(order.id), due_at=order.expires_at)
         return order
+
+
+async def _take_from_cart(work: UnitOfWork, order: Order, lines: Sequence[BoughtLine]) -> None:
+    """Empty the cart of what is bought from it; raises CartChanged."""
+    await lock_member(work.connection, order.member_id)
+    bought = [line.sku_id for line in lines]
+    if await Carts(work.connection).remove(order.member_id, bought) != len(bought):
+        raise CartChanged()
 
 
 async def _give_up(

@@ -1,5 +1,6 @@
 """A crash or an outage while placing: finished or compensated within a minute, never half done (K9, K15, 4.A, 4.E)."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -91,6 +92,24 @@ async def test_an_order_given_up_by_the_completer_cannot_be_opened_by_the_one_wh
     again = await buyer.post("/orders", body, **{"idempotency-key": key})
     assert again.status_code == 201
     assert again.json()["order_id"] != str(order_id)
+
+
+async def test_two_who_finish_a_placing_at_once_open_the_order_once(market: Market) -> None:
+    buyer, sku_id = await market.buyer(), await market.sku()
+    await buyer.put(f"/cart/lines/{sku_id}", {"quantity": 2})
+    body = await market.order_body(buyer, {})
+    with market.crash_at("catalog", "/internal/reservations"):
+        await buyer.post("/orders", body, **{"idempotency-key": str(new_id())})
+    (row,) = await market.rows(
+        "order", "SELECT id AS order_id FROM orders WHERE member_id = :id", id=buyer.member_id
+    )
+    order_id = UUID(str(row["order_id"]))
+    await asyncio.gather(*(complete_creation(market.resources, order_id) for _ in range(4)))
+    await market.settle()
+    assert await market.history(row) == [(1, "creating"), (2, "pending_pay")]
+    assert len(await market.announced(row, OrderPlaced)) == 1
+    assert await market.stock(sku_id) == (10, 2, 0)
+    assert (await buyer.get("/cart")).json()["lines"] == []
 
 
 async def test_a_hold_without_an_answer_closes_the_order_and_frees_the_key(market: Market) -> None:

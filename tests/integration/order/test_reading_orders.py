@@ -102,8 +102,39 @@ async def test_operators_find_orders_by_number_member_status_and_day(market: Mar
         assert [item["order_id"] for item in items] == [order["order_id"]] * found, query
 
 
+async def test_orders_keep_the_time_to_pay_they_were_placed_with(market: Market) -> None:
+    buyer, sku_id = await market.buyer(), await market.sku()
+    usual = {"pay_timeout_seconds": 900, "auto_receive_seconds": 864_000}
+    operations = market.shop.as_operator("operations")
+    finance = market.shop.as_operator("finance")
+    before = await market.order(buyer, {sku_id: 1})
+    assert (await finance.put("order", "/operator/order-rules", usual)).status_code == 403
+    for wrong in (4, 7_201, 900.0, "900"):
+        rules = usual | {"pay_timeout_seconds": wrong}
+        assert (await operations.put("order", "/operator/order-rules", rules)).status_code == 422
+    quick = usual | {"pay_timeout_seconds": 60}
+    assert (await operations.put("order", "/operator/order-rules", quick)).json() == quick
+    after = await market.order(buyer, {sku_id: 1})
+    assert (await operations.put("order", "/operator/order-rules", usual)).json() == usual
+    await market.advance(seconds=61)
+    assert (await market.status(before), await market.status(after)) == ("pending_pay", "closed")
+    logged = await market.rows(
+        "order",
+        "SELECT before, after FROM audit_log WHERE actor_id = :id ORDER BY position",
+        id=operations.principal.subject,
+    )
+    assert logged == [{"before": usual, "after": quick}, {"before": quick, "after": usual}]
+
+
 @pytest.mark.parametrize(
-    "path", ["/operator/orders", "/operator/refunds", "/operator/freight-rule", "/operator/orders/{}"]
+    "path",
+    [
+        "/operator/order-rules",
+        "/operator/orders",
+        "/operator/refunds",
+        "/operator/freight-rule",
+        "/operator/orders/{}",
+    ],
 )
 async def test_members_and_visitors_see_nothing_of_the_operators(market: Market, path: str) -> None:
     buyer = await market.buyer()
