@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from shared.http.protocol import GuardedProtocol
 from shared.logging import configure_logging
 from shared.messaging.transport import Transport
 from shared.messaging.transports import open_transport
@@ -94,7 +95,7 @@ class _Server(uvicorn.Server):
 async def serving(
     app: ASGIApp, host: str, port: int, *, listener: socket.socket | None = None
 ) -> AsyncIterator[None]:
-    """Serve an app: httptools, no access log, idle connections closed after 15 s (SEC6); ends with open requests done.
+    """Serve an app: bounded heads, no access log, idle connections closed after 15 s (SEC6); ends with open requests done.
 
     A ``listener`` that is already bound is used instead of host and port.
     """
@@ -103,7 +104,7 @@ async def serving(
             app,
             host=host,
             port=port,
-            http="httptools",
+            http=GuardedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

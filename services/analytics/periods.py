@@ -46,7 +46,7 @@ class Period:
         return at < day_starts_at(self.to_on) + FINAL_AFTER
 
 
-def _period(
+async def _period(
     from_on: Annotated[date, Query(alias="from", description="First shop day, Asia/Shanghai")],
     to_on: Annotated[date, Query(alias="to", description="Last shop day, inside the period")],
 ) -> Period:

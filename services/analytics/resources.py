@@ -43,7 +43,7 @@ async def open_worker_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield opened
 
 
-def _facts(request: Request) -> Facts:
+async def _facts(request: Request) -> Facts:
     resources: AnalyticsResources = request.app.state.resources
     return resources.facts
 

@@ -51,13 +51,13 @@ async def open_resources(
         )
 
 
-def _resources(request: Request) -> MemberResources:
+async def _resources(request: Request) -> MemberResources:
     found: MemberResources = request.app.state.resources
     return found
 
 
-def _field_keys(request: Request) -> FieldKeys:
-    return _resources(request).field_keys
+async def _field_keys(request: Request) -> FieldKeys:
+    return (await _resources(request)).field_keys
 
 
 Own = Annotated[MemberResources, Depends(_resources)]

@@ -80,7 +80,7 @@ def pay_settings(settings: Settings) -> PaySettings:
     )
 
 
-def _resources(request: Request) -> PaymentResources:
+async def _resources(request: Request) -> PaymentResources:
     found: PaymentResources = request.app.state.resources
     return found
 

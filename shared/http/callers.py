@@ -18,7 +18,11 @@ def principal(request: Request) -> Principal:
     return found
 
 
-def _member(request: Request) -> Principal:
+async def _any_caller(request: Request) -> Principal:
+    return principal(request)
+
+
+async def _member(request: Request) -> Principal:
     caller = principal(request)
     if caller.kind is not Kind.MEMBER:
         raise Unauthenticated()
@@ -31,7 +35,7 @@ class Operator:
     def __init__(self, *roles: str) -> None:
         self.roles = frozenset(roles) | {OWNER}
 
-    def __call__(self, request: Request) -> Principal:
+    async def __call__(self, request: Request) -> Principal:
         caller = principal(request)
         if caller.kind is not Kind.OPERATOR:
             raise Unauthenticated()
@@ -46,12 +50,12 @@ class CalledBy:
     def __init__(self, *services: str) -> None:
         self.services = frozenset(services)
 
-    def __call__(self, request: Request) -> Principal:
+    async def __call__(self, request: Request) -> Principal:
         caller = principal(request)
         if caller.issuer not in self.services:
             raise NotFound()
         return caller
 
 
-AnyCaller = Annotated[Principal, Depends(principal)]
+AnyCaller = Annotated[Principal, Depends(_any_caller)]
 Member = Annotated[Principal, Depends(_member)]

@@ -21,7 +21,7 @@ async def _unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:
         yield work
 
 
-def _now(request: Request) -> datetime:
+async def _now(request: Request) -> datetime:
     return resources(request).clock.now()
 
 
