@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from fastapi import Request
 
+from services.catalog.search.hot import HotWords
 from services.catalog.search.log import SearchLog
 from services.catalog.settings import Settings
 from shared import resources
@@ -19,6 +20,7 @@ class CatalogResources(Resources):
     """The common parts, and the memory of what people search for."""
 
     search_log: SearchLog
+    hot_words: HotWords
 
 
 @asynccontextmanager
@@ -30,7 +32,7 @@ async def open_resources(
         search_log = SearchLog(common.engine)
         parts = {field.name: getattr(common, field.name) for field in fields(common)}
         try:
-            yield CatalogResources(**parts, search_log=search_log)
+            yield CatalogResources(**parts, search_log=search_log, hot_words=HotWords())
         finally:
             await search_log.close()
 

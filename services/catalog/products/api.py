@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.catalog.answers import answer
 from services.catalog.products.queries import Sort, list_products, look_up_skus, product_detail
 from services.catalog.products.views import FoundSkus, ProductCard, ProductDetail
-from shared.database import reading
+from services.catalog.straight import straight
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id
 from shared.http.callers import CalledBy
@@ -37,7 +37,7 @@ async def browse_products(
     limit: Limit = 20,
 ) -> Response:
     """Products on sale, of a category and everything below it, in one statement."""
-    async with reading(resources(request).engine) as connection:
+    async with straight(resources(request).engine) as connection:
         return answer(
             await list_products(connection, category_id=category_id, sort=sort, after=after, limit=limit)
         )
@@ -46,7 +46,7 @@ async def browse_products(
 @public.get("/{product_id}", response_model=ProductDetail)
 async def show_product(request: Request, product_id: UUID) -> Response:
     """Everything a shopper sees before buying: options, SKUs with stock, media, after-sale policy (PD-03, PD-12)."""
-    async with reading(resources(request).engine) as connection:
+    async with straight(resources(request).engine) as connection:
         document = await product_detail(connection, product_id)
     if document is None:
         raise NotFound()
@@ -56,5 +56,5 @@ async def show_product(request: Request, product_id: UUID) -> Response:
 @internal.post("/lookup", response_model=FoundSkus, dependencies=[Depends(CalledBy("order"))])
 async def find_skus(request: Request, body: SkuLookup) -> Response:
     """Name, price, stock, categories and policy of SKUs, for carts and checkout; unknown ids are left out."""
-    async with reading(resources(request).engine) as connection:
+    async with straight(resources(request).engine) as connection:
         return answer(await look_up_skus(connection, body.sku_ids))

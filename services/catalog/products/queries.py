@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.policies.storage import POLICY_OF_PRODUCT
+from services.catalog.straight import Straight
 from shared.http.paging import cursor, position
 from shared.http.problems import Invalid
 
@@ -24,7 +25,7 @@ CARD = (
 )
 """SQL for what a list shows of product ``p``; its row as a dict is a ProductCard."""
 
-_BELOW = "p.category_id IN (SELECT id FROM categories WHERE path @> ARRAY[CAST(:category_id AS uuid)])"
+_BELOW = "p.category_id IN (SELECT id FROM categories WHERE path @> ARRAY[CAST({} AS uuid)])"
 _CATEGORY_PATH = (
     "(SELECT json_agg(json_build_object('category_id', a.id, 'name', a.name) ORDER BY cardinality(a.path))::text"
     " FROM categories a WHERE a.id = ANY(c.path))"
@@ -50,51 +51,49 @@ _SORTED_BY = {
 _BOUND = {Sort.SALES: 2**31, Sort.PRICE: 2**63, Sort.PRICE_DESC: 2**63}
 
 
-def _list_statement(sort: Sort, *conditions: str) -> Any:
+def _list_statement(sort: Sort, *, in_category: bool, is_next: bool) -> str:
+    """SQL for one page; its values are the limit, then the category, then the position after which it begins."""
     column, type_, direction, beyond = _SORTED_BY[sort]
-    where = " AND ".join(
-        [
-            "p.status = 'on_sale'",
-            *(condition.format(column=column, type=type_, beyond=beyond) for condition in conditions),
-        ]
-    )
-    return text(
-        f"SELECT {CARD}, {column} AS position FROM products p WHERE {where}"
-        f" ORDER BY {column} {direction}, p.id {direction} LIMIT :limit"
+    conditions = ["p.status = 'on_sale'"]
+    if in_category:
+        conditions.append(_BELOW.format("$2"))
+    if is_next:
+        first = 3 if in_category else 2
+        conditions.append(f"({column}, p.id) {beyond} (${first}::{type_}, ${first + 1}::uuid)")
+    return (
+        f"SELECT {CARD}, {column} AS position FROM products p WHERE {' AND '.join(conditions)}"
+        f" ORDER BY {column} {direction}, p.id {direction} LIMIT $1"
     )
 
 
-_AFTER = "({column}, p.id) {beyond} (CAST(:position AS {type}), CAST(:id AS uuid))"
 _LISTS = {
-    (sort, in_category, is_next): _list_statement(
-        sort, *([_BELOW] if in_category else []), *([_AFTER] if is_next else [])
-    )
+    (sort, in_category, is_next): _list_statement(sort, in_category=in_category, is_next=is_next)
     for sort in Sort
     for in_category in (False, True)
     for is_next in (False, True)
 }
-_DETAIL = text(
+_DETAIL = (
     f"SELECT {CARD}, p.brand, p.description, p.options::text, p.media::text, p.attributes::text, p.version,"
     f" {_CATEGORY_PATH} AS categories, {POLICY_OF_PRODUCT} AS after_sale_policy,"
     " (SELECT coalesce(json_agg(json_build_object('sku_id', s.id, 'sku_code', s.sku_code, 'options', s.options,"
     " 'price_fen', s.price_fen, 'market_price_fen', s.market_price_fen, 'weight_grams', s.weight_grams,"
     f" 'image_url', {_IMAGE_OF_SKU}, 'available', l.on_hand - l.reserved) ORDER BY s.id), '[]')::text"
     " FROM skus s JOIN stock_levels l ON l.sku_id = s.id WHERE s.product_id = p.id AND s.is_active) AS skus"
-    " FROM products p JOIN categories c ON c.id = p.category_id WHERE p.id = :id AND p.status = 'on_sale'"
+    " FROM products p JOIN categories c ON c.id = p.category_id WHERE p.id = $1 AND p.status = 'on_sale'"
 )
 _DETAIL_JSON = ("options", "media", "attributes", "categories", "after_sale_policy", "skus")
-_LOOKUP = text(
+_LOOKUP = (
     "SELECT s.id AS sku_id, s.sku_code, s.product_id, p.name AS product_name, s.options::text,"
     f" {_IMAGE_OF_SKU} AS image_url, c.path AS category_ids, s.price_fen AS unit_price_fen, s.market_price_fen,"
     " s.weight_grams, p.status = 'on_sale' AND s.is_active AS is_on_sale, l.on_hand - l.reserved AS available,"
     f" {POLICY_OF_PRODUCT} AS after_sale_policy"
     " FROM skus s JOIN products p ON p.id = s.product_id JOIN categories c ON c.id = p.category_id"
-    " JOIN stock_levels l ON l.sku_id = s.id WHERE s.id = ANY(:sku_ids)"
+    " JOIN stock_levels l ON l.sku_id = s.id WHERE s.id = ANY($1::uuid[])"
 )
 _OPERATOR_LIST = text(
     f"SELECT {CARD}, p.category_id, p.status, p.version, p.updated_at FROM products p"
     " WHERE (CAST(:status AS text) IS NULL OR p.status = :status)"
-    f" AND (CAST(:category_id AS uuid) IS NULL OR {_BELOW})"
+    f" AND (CAST(:category_id AS uuid) IS NULL OR {_BELOW.format(':category_id')})"
     " AND (CAST(:words AS text) IS NULL OR p.name ILIKE :words OR p.product_code ILIKE :words)"
     " AND (CAST(:after AS uuid) IS NULL OR p.id < :after) ORDER BY p.id DESC LIMIT :limit"
 )
@@ -102,16 +101,14 @@ _STOCK_OF_SKUS = text("SELECT sku_id, on_hand, reserved, sold FROM stock_levels 
 
 
 async def list_products(
-    connection: AsyncConnection, *, category_id: UUID | None, sort: Sort, after: str | None, limit: int
+    connection: Straight, *, category_id: UUID | None, sort: Sort, after: str | None, limit: int
 ) -> dict[str, Any]:
     """The document of one page of products on sale, descendants of the category included; one statement."""
-    values: dict[str, Any] = {"limit": limit + 1}
-    if category_id is not None:
-        values["category_id"] = category_id
-    if (found := position(after, parts=2)) is not None:
-        values |= _position(sort, found)
+    found = position(after, parts=2)
+    values: list[Any] = [category_id] if category_id else []
+    values += _position(sort, found) if found else []
     statement = _LISTS[sort, category_id is not None, found is not None]
-    rows = [dict(row) for row in (await connection.execute(statement, values)).mappings()]
+    rows = [dict(row) for row in await connection.fetch(statement, limit + 1, *values)]
     positions = [row.pop("position") for row in rows]
     following = (
         cursor(_written(positions[limit - 1]), rows[limit - 1]["product_id"]) if len(rows) > limit else None
@@ -119,19 +116,18 @@ async def list_products(
     return {"items": rows[:limit], "next": following}
 
 
-async def product_detail(connection: AsyncConnection, product_id: UUID) -> dict[str, Any] | None:
+async def product_detail(connection: Straight, product_id: UUID) -> dict[str, Any] | None:
     """The document of one product on sale, with SKUs, stock and after-sale policy; one statement."""
-    row = (await connection.execute(_DETAIL, {"id": product_id})).mappings().one_or_none()
+    row = await connection.fetchrow(_DETAIL, product_id)
     return None if row is None else dict(row) | {name: _raw(row[name]) for name in _DETAIL_JSON}
 
 
-async def look_up_skus(connection: AsyncConnection, sku_ids: Sequence[UUID]) -> dict[str, Any]:
+async def look_up_skus(connection: Straight, sku_ids: Sequence[UUID]) -> dict[str, Any]:
     """The document of what checkout needs to know of SKUs; unknown ids are left out; one statement."""
-    rows = await connection.execute(_LOOKUP, {"sku_ids": list(sku_ids)})
+    rows = await connection.fetch(_LOOKUP, list(sku_ids))
     return {
         "items": [
-            dict(row) | {name: _raw(row[name]) for name in ("options", "after_sale_policy")}
-            for row in rows.mappings()
+            dict(row) | {name: _raw(row[name]) for name in ("options", "after_sale_policy")} for row in rows
         ]
     }
 
@@ -173,7 +169,7 @@ def _written(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _position(sort: Sort, found: list[Any]) -> dict[str, Any]:
+def _position(sort: Sort, found: list[Any]) -> list[Any]:
     """The position in a cursor, checked: a cursor is the client's word."""
     value, id_ = found
     try:
@@ -185,7 +181,7 @@ def _position(sort: Sort, found: list[Any]) -> dict[str, Any]:
             raise ValueError("no number")
     except (ValueError, TypeError) as error:
         raise Invalid("The cursor in `after` is not one of ours.") from error
-    return {"position": value, "id": _uuid(id_)}
+    return [value, _uuid(id_)]
 
 
 def _uuid(value: Any) -> UUID:

@@ -1,6 +1,6 @@
 """HTTP for searching, for suggestions while typing, and for what operators learn from it."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Query, Request
@@ -10,9 +10,11 @@ from services.catalog.answers import answer
 from services.catalog.operators import Reader
 from services.catalog.products.views import ProductCard
 from services.catalog.resources import catalog_resources
-from services.catalog.search.queries import hot_queries, own_queries, queries_without_result, ranked_cards
+from services.catalog.search.hot import HOT_DAYS
+from services.catalog.search.queries import own_queries, queries_without_result, ranked_cards
 from services.catalog.search.usecases import engine, forget_history
 from services.catalog.search.words import normalised
+from services.catalog.straight import straight
 from shared.clock import shop_day
 from shared.database import reading
 from shared.http.app import service_router
@@ -26,7 +28,6 @@ public = service_router("/search", tags=["search"])
 operator = service_router("/operator/searches", tags=["search"])
 
 SUGGESTIONS = 10
-HOT_DAYS = 7
 
 Words = Annotated[str, Query(max_length=200)]
 
@@ -69,7 +70,7 @@ async def search(
     request: Request, caller: AnyCaller, now: Now, q: Words = "", after: After = None, limit: Limit = 20
 ) -> Response:
     """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200."""
-    async with reading(resources(request).engine) as connection:
+    async with straight(resources(request).engine) as connection:
         hits = await engine.find(connection, q)
         page = await ranked_cards(connection, hits, after=after, limit=limit)
     if after is None:
@@ -83,7 +84,8 @@ async def search(
 async def suggest(request: Request, caller: AnyCaller, now: Now, q: Words = "") -> Response:
     """What the words may become: one's own searches, then the shop's words; without words what others search (SE-02)."""
     beginning = normalised(q)
-    async with reading(resources(request).engine) as connection:
+    held = catalog_resources(request)
+    async with straight(held.engine) as connection:
         own = (
             await own_queries(connection, caller.member_id, beginning, limit=3)
             if caller.kind is Kind.MEMBER
@@ -92,7 +94,7 @@ async def suggest(request: Request, caller: AnyCaller, now: Now, q: Words = "") 
         if beginning:
             others, kind = await engine.suggest(connection, beginning, limit=SUGGESTIONS), "term"
         else:
-            others, kind = await hot_queries(connection, since=_week_before(now), limit=SUGGESTIONS), "hot"
+            others, kind = await held.hot_words.top(connection, at=now), "hot"
     suggestions = [{"term": term, "kind": "history"} for term in own]
     suggestions += [{"term": term, "kind": kind} for term in others if term not in own]
     return answer({"items": suggestions[:SUGGESTIONS]})
@@ -108,9 +110,6 @@ async def clear_history(caller: Member, work: Work) -> None:
 async def list_vain_queries(request: Request, caller: Reader, now: Now, limit: Limit = 50) -> VainQueryList:
     """What people searched for in the last week without finding it (SE-02)."""
     async with reading(resources(request).engine) as connection:
-        rows = await queries_without_result(connection, since=_week_before(now), limit=limit)
+        since = shop_day(now) - timedelta(days=HOT_DAYS)
+        rows = await queries_without_result(connection, since=since, limit=limit)
     return VainQueryList(items=[VainQuery(**row) for row in rows])
-
-
-def _week_before(at: datetime) -> date:
-    return shop_day(at) - timedelta(days=HOT_DAYS)

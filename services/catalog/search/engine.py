@@ -7,6 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.catalog.straight import Straight
+
 MOST_HITS = 200
 
 
@@ -38,7 +40,7 @@ class Hits:
 
 
 class SearchEngine(Protocol):
-    """Keeps documents and finds them; works within the transaction of the connection it is given."""
+    """Keeps documents, within the transaction it is given, and finds them, without one."""
 
     async def index(self, connection: AsyncConnection, documents: Sequence[Document]) -> None:
         """Add documents, or replace those of the same products."""
@@ -52,10 +54,10 @@ class SearchEngine(Protocol):
         """Forget documents."""
         ...
 
-    async def find(self, connection: AsyncConnection, query: str) -> Hits:
+    async def find(self, connection: Straight, query: str) -> Hits:
         """At most MOST_HITS documents, best first; never fails, whatever the query."""
         ...
 
-    async def suggest(self, connection: AsyncConnection, beginning: str, *, limit: int) -> list[str]:
+    async def suggest(self, connection: Straight, beginning: str, *, limit: int) -> list[str]:
         """Terms that begin so, in Chinese, in pinyin or by initials; the most popular first."""
         ...

@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.search.engine import MOST_HITS, Document, Hit, Hits
-from services.catalog.search.terms import SuggestionTerms
+from services.catalog.search.terms import SuggestionTerms, known_terms, terms_beginning, terms_like
 from services.catalog.search.words import (
     MAX_QUERY,
     MAX_WORDS,
@@ -22,6 +22,7 @@ from services.catalog.search.words import (
     runs,
     tokens_of,
 )
+from services.catalog.straight import Straight
 
 FEW_HITS = 10
 """With fewer hits than this, a query is cut into words that need not stand together."""
@@ -45,19 +46,15 @@ _RANK = text("""
      WHERE d.product_id = k.product_id""")
 
 
-def _find(name_score: str) -> TextClause:
-    return text(f"""
+def _find(name_score: str) -> str:
+    return f"""
         SELECT product_id, {name_score} + least(40, (5 * ln(1 + sales))::integer) AS score FROM search_documents
-         WHERE tokens @@ CAST(:condition AS tsquery) AND haystack LIKE ALL(CAST(:patterns AS text[]))
-         ORDER BY score DESC, product_id DESC LIMIT {MOST_HITS}""")
+         WHERE tokens @@ $1::tsquery AND haystack LIKE ALL($2::text[])
+         ORDER BY score DESC, product_id DESC LIMIT {MOST_HITS}"""
 
 
-_FIND = _find(
-    "CASE WHEN name LIKE :whole THEN 100 WHEN name LIKE ALL(CAST(:patterns AS text[])) THEN 60 ELSE 0 END"
-)
-_FIND_SIMILAR = _find(
-    "10 * (SELECT count(*) FROM unnest(CAST(:parts AS text[])) AS c WHERE name LIKE c)::integer"
-)
+_FIND = _find("CASE WHEN name LIKE $3 THEN 100 WHEN name LIKE ALL($2::text[]) THEN 60 ELSE 0 END")
+_FIND_SIMILAR = _find("10 * (SELECT count(*) FROM unnest($3::text[]) AS c WHERE name LIKE c)::integer")
 
 
 class PostgresSearch:
@@ -82,7 +79,7 @@ class PostgresSearch:
         await connection.execute(_REMOVE, {"ids": list(product_ids)})
         await SuggestionTerms(connection).recount(gone=old, come=[])
 
-    async def find(self, connection: AsyncConnection, query: str) -> Hits:
+    async def find(self, connection: Straight, query: str) -> Hits:
         query = normalised(query)[:MAX_QUERY]
         words = runs(query)[:MAX_WORDS]
         if not words:
@@ -96,30 +93,26 @@ class PostgresSearch:
             return Hits(found, is_exact=True)
         return Hits(await self._similar(connection, query, words), is_exact=False)
 
-    async def suggest(self, connection: AsyncConnection, beginning: str, *, limit: int) -> list[str]:
-        return await SuggestionTerms(connection).beginning(normalised(beginning)[:MAX_QUERY], limit=limit)
+    async def suggest(self, connection: Straight, beginning: str, *, limit: int) -> list[str]:
+        return await terms_beginning(connection, normalised(beginning)[:MAX_QUERY], limit=limit)
 
-    async def _containing(self, connection: AsyncConnection, query: str, words: list[str]) -> list[Hit]:
-        values = {
-            "condition": all_required(words),
-            "patterns": [f"%{word}%" for word in words],
-            "whole": f"%{'%'.join(runs(query))}%",
-        }
-        return [Hit(*row) for row in await connection.execute(_FIND, values)]
+    async def _containing(self, connection: Straight, query: str, words: list[str]) -> list[Hit]:
+        patterns, whole = [f"%{word}%" for word in words], f"%{'%'.join(runs(query))}%"
+        return [Hit(*row) for row in await connection.fetch(_FIND, all_required(words), patterns, whole)]
 
-    async def _cut(self, connection: AsyncConnection, words: list[str]) -> list[str]:
+    async def _cut(self, connection: Straight, words: list[str]) -> list[str]:
         """The words of a query, those in Han characters cut into the shop's own terms."""
         long = [word for word in words if is_han(word) and len(word) > 2]
         if not long:
             return words
         parts = {part for word in long for part in candidates(word)}
-        known = await SuggestionTerms(connection).known(parts)
+        known = await known_terms(connection, parts)
         return [part for word in words for part in (cut(word, known) if word in long else [word])]
 
-    async def _similar(self, connection: AsyncConnection, query: str, words: list[str]) -> list[Hit]:
+    async def _similar(self, connection: Straight, query: str, words: list[str]) -> list[Hit]:
         """What the query may have meant: a term that sounds or looks like it, else all of it but one slip."""
         if not any(is_han(word) for word in words):
-            terms = await SuggestionTerms(connection).like(query.replace(" ", ""))
+            terms = await terms_like(connection, query.replace(" ", ""))
             condition = " | ".join(f"({all_required(found)})" for term in terms if (found := runs(term)))
             parts = [f"%{term}%" for term in terms]
         else:
@@ -127,8 +120,7 @@ class PostgresSearch:
             parts = [f"%{part}%" for part in sorted({part for word in words for part in _parts(word)})]
         if not condition:
             return []
-        values = {"condition": condition, "patterns": [], "parts": parts}
-        return [Hit(*row) for row in await connection.execute(_FIND_SIMILAR, values)]
+        return [Hit(*row) for row in await connection.fetch(_FIND_SIMILAR, condition, [], parts)]
 
     async def _old_terms(self, connection: AsyncConnection, product_ids: Collection[UUID]) -> list[str]:
         rows = await connection.execute(_OLD_TERMS, {"ids": sorted(product_ids)})

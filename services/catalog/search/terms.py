@@ -7,8 +7,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.search.pinyin import sound_of
+from services.catalog.straight import Straight
 
-_KNOWN = text("SELECT term FROM suggestion_terms WHERE term = ANY(:terms)")
+_KNOWN = "SELECT term FROM suggestion_terms WHERE term = ANY($1::text[])"
+_STORED = text("SELECT term FROM suggestion_terms WHERE term = ANY(:terms)")
 _ADD = text("""
     INSERT INTO suggestion_terms (term, pinyin, initials, products)
     SELECT term, pinyin, initials, 0 FROM unnest(CAST(:terms AS text[]), CAST(:pinyins AS text[]),
@@ -21,13 +23,13 @@ _RECOUNT = text("""
        ORDER BY t.term FOR UPDATE OF t
     )
     UPDATE suggestion_terms t SET products = t.products + k.change FROM locked k WHERE t.term = k.term""")
-_BEGINNING = text("""
+_BEGINNING = """
     SELECT term FROM suggestion_terms
-     WHERE products > 0 AND (term LIKE :prefix OR pinyin LIKE :prefix OR initials LIKE :prefix)
-     ORDER BY term LIKE :prefix DESC, searches DESC, products DESC, term LIMIT :limit""")
-_SOUNDING_LIKE = text("""
-    SELECT term FROM suggestion_terms WHERE products > 0 AND pinyin % :letters
-     ORDER BY similarity(pinyin, :letters) DESC, searches DESC, products DESC, term LIMIT :limit""")
+     WHERE products > 0 AND (term LIKE $1 OR pinyin LIKE $1 OR initials LIKE $1)
+     ORDER BY term LIKE $1 DESC, searches DESC, products DESC, term LIMIT $2"""
+_SOUNDING_LIKE = """
+    SELECT term FROM suggestion_terms WHERE products > 0 AND pinyin % $1
+     ORDER BY similarity(pinyin, $1) DESC, searches DESC, products DESC, term LIMIT $2"""
 _COUNT_SEARCHES = text("""
     WITH searched AS (
       SELECT * FROM unnest(CAST(:terms AS text[]), CAST(:searches AS integer[])) AS s(term, searches)
@@ -46,10 +48,6 @@ class SuggestionTerms:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def known(self, terms: Collection[str]) -> set[str]:
-        """Those of the given words that are terms of the shop."""
-        return set((await self._connection.execute(_KNOWN, {"terms": sorted(terms)})).scalars())
-
     async def recount(self, *, gone: Iterable[str], come: Iterable[str]) -> None:
         """Count that products lost and got terms; new terms are added with their sound."""
         changes = Counter(come)
@@ -57,7 +55,8 @@ class SuggestionTerms:
         changed = {term: change for term, change in sorted(changes.items()) if change}
         if not changed:
             return
-        if new := sorted(changed.keys() - await self.known(changed)):
+        known = (await self._connection.execute(_STORED, {"terms": list(changed)})).scalars()
+        if new := sorted(changed.keys() - set(known)):
             sounds = [sound_of(term) for term in new]
             values = {
                 "terms": new,
@@ -67,28 +66,33 @@ class SuggestionTerms:
             await self._connection.execute(_ADD, values)
         await self._connection.execute(_RECOUNT, {"terms": list(changed), "changes": list(changed.values())})
 
-    async def beginning(self, letters: str, *, limit: int) -> list[str]:
-        """Terms that begin so, written or typed; few found, also those that sound like it."""
-        values = {"prefix": _escaped(letters) + "%", "limit": limit}
-        found = list((await self._connection.execute(_BEGINNING, values)).scalars())
-        if len(found) < _CLOSE and letters.isascii() and len(letters) >= _CLOSE:
-            found += [term for term in await self._sounding_like(letters, limit) if term not in found]
-        return found[:limit]
-
-    async def like(self, letters: str) -> list[str]:
-        """The few terms that some Latin letters most likely mean."""
-        values = {"prefix": _escaped(letters) + "%", "limit": _CLOSE}
-        found = list((await self._connection.execute(_BEGINNING, values)).scalars())
-        return found or await self._sounding_like(letters, _CLOSE)
-
     async def count_searches(self, searches: dict[str, int]) -> None:
         """Count that people searched for terms."""
         values = {"terms": list(searches), "searches": list(searches.values())}
         await self._connection.execute(_COUNT_SEARCHES, values)
 
-    async def _sounding_like(self, letters: str, limit: int) -> list[str]:
-        values = {"letters": letters, "limit": limit}
-        return list((await self._connection.execute(_SOUNDING_LIKE, values)).scalars())
+
+async def known_terms(connection: Straight, words: Collection[str]) -> set[str]:
+    """Those of the given words that are terms of the shop."""
+    return {row[0] for row in await connection.fetch(_KNOWN, list(words))}
+
+
+async def terms_beginning(connection: Straight, letters: str, *, limit: int) -> list[str]:
+    """Terms that begin so, written or typed; few found, also those that sound like it."""
+    found = [row[0] for row in await connection.fetch(_BEGINNING, _escaped(letters) + "%", limit)]
+    if len(found) < _CLOSE and letters.isascii() and len(letters) >= _CLOSE:
+        found += [term for term in await _sounding_like(connection, letters, limit) if term not in found]
+    return found[:limit]
+
+
+async def terms_like(connection: Straight, letters: str) -> list[str]:
+    """The few terms that some Latin letters most likely mean."""
+    found = [row[0] for row in await connection.fetch(_BEGINNING, _escaped(letters) + "%", _CLOSE)]
+    return found or await _sounding_like(connection, letters, _CLOSE)
+
+
+async def _sounding_like(connection: Straight, letters: str, limit: int) -> list[str]:
+    return [row[0] for row in await connection.fetch(_SOUNDING_LIKE, letters, limit)]
 
 
 def _escaped(text: str) -> str:

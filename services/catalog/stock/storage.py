@@ -45,6 +45,8 @@ _RESERVE = """
 
 Rows with quantity 0 say that the order's reservation was opened; no row at all, that it had one already.
 """
+_STATE = "SELECT state FROM reservations WHERE order_id = $1"
+_QUANTITIES = "SELECT sku_id, quantity FROM reservation_lines WHERE order_id = $1"
 _STATES = text("SELECT order_id, state FROM reservations WHERE order_id = ANY(:order_ids)")
 _LINES = text("SELECT order_id, sku_id, quantity FROM reservation_lines WHERE order_id = ANY(:order_ids)")
 _TOMBSTONES = text(
@@ -106,6 +108,16 @@ async def reserve(
         _RESERVE, list(quantities), list(quantities.values()), order_id, member_id, at
     )
     return any(row[1] == 0 for row in rows), [Shortage(*row) for row in rows if row[1]]
+
+
+async def found_reservation(
+    connection: Straight, order_id: UUID
+) -> tuple[ReservationState, dict[UUID, int]] | None:
+    """What became of an order's reservation, and the quantities it was for."""
+    if (state := await connection.fetchval(_STATE, order_id)) is None:
+        return None
+    rows = await connection.fetch(_QUANTITIES, order_id)
+    return ReservationState(state), {row[0]: row[1] for row in rows}
 
 
 class Stock:

@@ -20,9 +20,9 @@ from services.catalog.stock.domain import (
     ReservationState,
 )
 from services.catalog.stock.queries import StockLevel, stock_level
-from services.catalog.stock.storage import MAX_ON_HAND, Stock, reserve
+from services.catalog.stock.storage import MAX_ON_HAND, Stock, found_reservation, reserve
 from services.catalog.straight import straight
-from shared.database import UnitOfWork, reading
+from shared.database import UnitOfWork
 from shared.http.problems import Invalid, NotFound
 from shared.ids import new_id
 from shared.messaging.reactions import TooEarly
@@ -40,17 +40,15 @@ async def reserve_stock(
     """
     async with straight(engine) as connection:
         is_held, shortages = await reserve(connection, order_id, member_id, quantities, at=at)
-    if is_held:
-        return HELD
-    async with reading(engine) as read:
-        stock = Stock(read)
-        state = (await stock.states([order_id])).get(order_id)
-        lines = {sku_id: quantity for _, sku_id, quantity in await stock.lines([order_id])}
-    if state is None:
+        if is_held:
+            return HELD
+        earlier = await found_reservation(connection, order_id)
+    if earlier is None:
         raise InsufficientStock(items=[asdict(shortage) for shortage in shortages])
+    state, held = earlier
     if state is ReservationState.RELEASED:
         raise ReservationReleased()
-    if lines != quantities:
+    if held != quantities:
         raise ReservationDiffers()
     return state
 

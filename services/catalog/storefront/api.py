@@ -1,6 +1,5 @@
 """HTTP for the home page."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from fastapi import Request
@@ -9,9 +8,11 @@ from starlette.responses import Response
 from services.catalog.answers import cacheable_answer
 from services.catalog.operators import Editor, Reader, record
 from services.catalog.products.views import ProductCard
+from services.catalog.resources import catalog_resources
 from services.catalog.storefront.layout import Layout
-from services.catalog.storefront.queries import home_page, layout, save_layout
-from shared.clock import shop_day
+from services.catalog.storefront.queries import home_page
+from services.catalog.storefront.storage import save_layout, saved_layout
+from services.catalog.straight import straight
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
@@ -19,8 +20,6 @@ from shared.http.work import Now, Work, resources
 
 public = service_router("/storefront", tags=["storefront"])
 operator = service_router("/operator/storefront", tags=["storefront"])
-
-HOT_DAYS = 7
 
 
 class TargetView(View):
@@ -76,8 +75,10 @@ class LayoutView(View):
 @public.get("", response_model=Storefront)
 async def show_storefront(request: Request, now: Now) -> Response:
     """The whole home page in one answer (LG-06)."""
-    async with reading(resources(request).engine) as connection:
-        document = await home_page(connection, since=shop_day(now) - timedelta(days=HOT_DAYS))
+    held = catalog_resources(request)
+    async with straight(held.engine) as connection:
+        hot_words = await held.hot_words.top(connection, at=now)
+        document = await home_page(connection, hot_words=hot_words)
     return cacheable_answer(request, document, max_age_seconds=10)
 
 
@@ -85,13 +86,13 @@ async def show_storefront(request: Request, now: Now) -> Response:
 async def show_layout(request: Request, caller: Reader) -> LayoutView:
     """The layout of the home page."""
     async with reading(resources(request).engine) as connection:
-        return LayoutView.model_validate(await layout(connection))
+        return LayoutView.model_validate(await saved_layout(connection))
 
 
 @operator.put("")
 async def put_layout(body: Layout, caller: Editor, work: Work, now: Now) -> LayoutView:
     """Arrange the home page anew."""
-    before = await layout(work.connection)
+    before = await saved_layout(work.connection)
     document = body.model_dump(mode="json")
     await save_layout(work.connection, document, at=now)
     await record(work, caller, "storefront.save", "storefront", at=now, before=before, after=document)

@@ -1,5 +1,6 @@
 """Building goods, and doing to them what the other services would."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -87,11 +88,14 @@ class Catalog:
         return str((await self.product(stock=stock))["skus"][0]["sku_id"])
 
     async def reserve(self, order_id: UUID, quantities: Mapping[str, int]) -> httpx.Response:
-        """The order service reserves stock."""
+        """The order service reserves stock; told that the catalog is busy, it asks again."""
         lines = [{"sku_id": sku_id, "quantity": quantity} for sku_id, quantity in quantities.items()]
-        return await self.shop.as_service("order").put(
-            "catalog", f"/internal/reservations/{order_id}", {"member_id": str(new_id()), "lines": lines}
-        )
+        body = {"member_id": str(new_id()), "lines": lines}
+        order = self.shop.as_service("order")
+        while True:
+            answer = await order.put("catalog", f"/internal/reservations/{order_id}", body)
+            if answer.status_code != 503:
+                return answer
 
     async def release(self, order_id: UUID) -> httpx.Response:
         """The order service gives stock back."""
@@ -145,17 +149,31 @@ class Catalog:
 
     @asynccontextmanager
     async def statements(self) -> AsyncIterator[list[str]]:
-        """The statements that are sent to the database meanwhile."""
+        """The statements that are sent to the database meanwhile, through SQLAlchemy or straight through asyncpg."""
         sent: list[str] = []
+        watched = []
 
         def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
             sent.append(statement)
 
-        event.listen(self.engine.sync_engine, "before_cursor_execute", note)
+        def note_straight(logged: Any) -> None:
+            sent.append(logged.query)
+
+        def watch(connection: Any, *_: Any) -> None:
+            connection.driver_connection.add_query_logger(note_straight)
+            watched.append(connection.driver_connection)
+
+        pool = self.engine.sync_engine
+        event.listen(pool, "before_cursor_execute", note)
+        event.listen(pool, "checkout", watch)
         try:
             yield sent
+            await asyncio.sleep(0.01)  # asyncpg tells its loggers from the event loop
         finally:
-            event.remove(self.engine.sync_engine, "before_cursor_execute", note)
+            event.remove(pool, "before_cursor_execute", note)
+            event.remove(pool, "checkout", watch)
+            for connection in watched:
+                connection.remove_query_logger(note_straight)
 
 
 def paid(order_id: UUID, quantities: Mapping[str, int], product_id: str | None = None) -> OrderPaid:

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from services.catalog.resources import CatalogResources
 from shared.ids import new_id
 from tests.integration.catalog.goods import Catalog, paid
 
@@ -182,7 +183,10 @@ async def test_searches_become_hot_words_history_and_a_list_of_what_was_not_foun
         await member.get("catalog", "/search", params={"q": "手机壳"})
         await member.get("catalog", "/search", params={"q": vain})
         await member.get("catalog", "/search", params={"q": phone})
-    await catalog.shop.platform.resources["catalog"].search_log.flush()  # type: ignore[attr-defined]
+    held = catalog.shop.platform.resources["catalog"]
+    assert isinstance(held, CatalogResources)
+    await held.search_log.flush()
+    held.hot_words.forget()
 
     hot = (await catalog.get("/search/suggestions")).json()["items"]
     assert {"term": "手机壳", "kind": "hot"} in hot

@@ -30,12 +30,13 @@ async def test_the_home_page_is_one_answer_in_as_many_statements_whatever_it_sho
     empty = await catalog.category()
     products = [(await catalog.product(category_id=leaf))["product_id"] for _ in range(9)]
     await catalog.operate("PUT", "/operator/storefront", a_layout([]))
+    await catalog.get("/storefront")  # the hot words are counted once a minute
     async with catalog.statements() as few:
         await catalog.get("/storefront")
     await catalog.operate("PUT", "/operator/storefront", a_layout([root, empty, str(new_id())]))
     async with catalog.statements() as many:
         page = (await catalog.get("/storefront")).json()
-    assert len(few) == len(many) == 3
+    assert len(few) == len(many) == 2
     assert page["banners"][0]["target"] == {"kind": "search", "value": "春茶"}
     assert page["entries"][0]["name"] == "预约"
     assert page["hot_words"][0] == "明前龙井"
