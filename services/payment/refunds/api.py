@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.payment.refunds import queries
 from services.payment.refunds.domain import RefundAttemptStatus
-from services.payment.refunds.retry_refund import retry_refund
+from services.payment.refunds.retry_refund import retry_by_number
 from services.payment.resources import Own
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
@@ -66,7 +66,7 @@ async def retry(out_refund_no: str, resources: Own, operator: Finance, key: Idem
     """Go on with a refund that WeChat Pay could not pay out."""
 
     async def do(work: UnitOfWork) -> RefundAttemptView:
-        number = await retry_refund(work, out_refund_no, at=at)
+        number = await retry_by_number(work, out_refund_no, at=at)
         await work.audit_log.record(
             "refund.retry",
             out_refund_no,

@@ -8,6 +8,7 @@ from services.payment.payments.domain import Payment, PaymentStatus
 from services.payment.payments.storage import Payments
 from services.payment.refunds.begin_refund import begin_refund
 from services.payment.refunds.domain import Refund, RefundKind, RefundStatus
+from services.payment.refunds.retry_refund import retry_refund
 from services.payment.refunds.storage import Refunds
 from shared.database import UnitOfWork
 from shared.events import RefundFailed, RefundRequested, RefundSucceeded
@@ -20,15 +21,16 @@ NEVER_PAID = "the order was never paid"
 async def request_refund(work: UnitOfWork, asked: RefundRequested, *, at: datetime) -> None:
     """Set the amount aside and begin the refund, once per ``refund_id``; too much is refused (P8).
 
-    Nothing to give back succeeds at once. Raises TooEarly while the order's payment has not succeeded.
+    Nothing to give back succeeds at once. Asked for again, a failed refund goes on under its number. Raises TooEarly
+    while the order's payment has not succeeded.
     """
     payment = await Payments(work.connection).find(asked.order_id)
     if payment is None or payment.status is PaymentStatus.PAYING:
         raise TooEarly(f"order {asked.order_id} has not been paid")
     refunds = Refunds(work.connection)
-    if await refunds.exists(asked.refund_id):
-        return
-    if payment.status is PaymentStatus.CLOSED:
+    if (before := await refunds.lock(asked.refund_id)) is not None:
+        await _again(work, before, asked, payment, at=at)
+    elif payment.status is PaymentStatus.CLOSED:
         await work.outbox.add(_failed(asked, payment, NEVER_PAID, at=at), at=at)
     elif asked.refund_fen == 0:
         await work.outbox.add(_nothing_owed(asked, payment, at=at), at=at)
@@ -40,6 +42,16 @@ async def request_refund(work: UnitOfWork, asked: RefundRequested, *, at: dateti
         refused = replace(_refund(asked, payment, ""), status=RefundStatus.REFUSED)
         await refunds.add(refused, failure=TOO_MUCH, at=at)
         await work.outbox.add(_failed(asked, payment, TOO_MUCH, at=at), at=at)
+
+
+async def _again(
+    work: UnitOfWork, refund: Refund, asked: RefundRequested, payment: Payment, *, at: datetime
+) -> None:
+    """What was refused stays so; what failed is tried once more; anything else is under way or done."""
+    if refund.status is RefundStatus.REFUSED:
+        await work.outbox.add(_failed(asked, payment, TOO_MUCH, at=at), at=at)
+    elif refund.status is RefundStatus.FAILED:
+        await retry_refund(work, refund, at=at)
 
 
 def _refund(asked: RefundRequested, payment: Payment, out_trade_no: str) -> Refund:

@@ -35,7 +35,7 @@ _ADD_ATTEMPT = text(
     "INSERT INTO refund_attempts (out_refund_no, refund_id, number, status, requested_at)"
     " VALUES (:out_refund_no, :refund_id, :number, 'requested', :at)"
 )
-_EXISTS = text("SELECT EXISTS (SELECT FROM refunds WHERE refund_id = :refund_id)")
+_LOCK_BY_ID = text(f"SELECT {_REFUND} FROM refunds r WHERE r.refund_id = :refund_id FOR UPDATE")
 _PAID_NUMBER = text(
     "SELECT out_trade_no FROM attempts"
     " WHERE payment_id = :payment_id AND status = 'succeeded' AND surplus_reason IS NULL"
@@ -45,7 +45,9 @@ _LOCK = text(
     " WHERE a.out_refund_no = :out_refund_no FOR UPDATE OF r"
 )
 _BY_NUMBER = text(f"SELECT {_ATTEMPT} FROM refund_attempts a WHERE a.out_refund_no = :out_refund_no")
-_NEWEST = text("SELECT max(number) FROM refund_attempts WHERE refund_id = :refund_id")
+_NEWEST = text(
+    f"SELECT {_ATTEMPT} FROM refund_attempts a WHERE a.refund_id = :refund_id ORDER BY a.number DESC LIMIT 1"
+)
 _CALL = text(
     "UPDATE refund_attempts SET calls = calls + 1, called_at = :at"
     " WHERE out_refund_no = :out_refund_no AND status IN ('requested', 'processing')"
@@ -75,9 +77,10 @@ class Refunds:
         done = await self._connection.execute(_RESERVE, {"payment_id": payment_id, "refund_fen": refund_fen})
         return done.rowcount == 1
 
-    async def exists(self, refund_id: UUID) -> bool:
-        """Whether the refund was asked for before."""
-        return bool((await self._connection.execute(_EXISTS, {"refund_id": refund_id})).scalar_one())
+    async def lock(self, refund_id: UUID) -> Refund | None:
+        """A refund that was asked for before, locked."""
+        row = (await self._connection.execute(_LOCK_BY_ID, {"refund_id": refund_id})).one_or_none()
+        return None if row is None else _refund(row)
 
     async def paid_number(self, payment_id: UUID) -> str:
         """The number of the attempt by which a payment succeeded."""
@@ -106,14 +109,11 @@ class Refunds:
     async def attempt(self, out_refund_no: str) -> RefundAttempt | None:
         """The attempt of a number."""
         row = (await self._connection.execute(_BY_NUMBER, {"out_refund_no": out_refund_no})).one_or_none()
-        if row is None:
-            return None
-        said = row._asdict()
-        return RefundAttempt(**{**said, "status": RefundAttemptStatus(said["status"])})
+        return None if row is None else _attempt(row)
 
-    async def newest_number(self, refund_id: UUID) -> int:
-        """How many tries a refund has had."""
-        return int((await self._connection.execute(_NEWEST, {"refund_id": refund_id})).scalar_one())
+    async def newest_attempt(self, refund_id: UUID) -> RefundAttempt:
+        """A refund's last attempt."""
+        return _attempt((await self._connection.execute(_NEWEST, {"refund_id": refund_id})).one())
 
     async def count_call(self, out_refund_no: str, *, at: datetime) -> None:
         """Note, before it is made, one more call in the attempt's present state (K9)."""
@@ -157,3 +157,8 @@ class Refunds:
 def _refund(row: Row[Any]) -> Refund:
     said = row._asdict()
     return Refund(**{**said, "kind": RefundKind(said["kind"]), "status": RefundStatus(said["status"])})
+
+
+def _attempt(row: Row[Any]) -> RefundAttempt:
+    said = row._asdict()
+    return RefundAttempt(**{**said, "status": RefundAttemptStatus(said["status"])})

@@ -239,6 +239,30 @@ async def test_a_closed_refund_is_tried_again_under_the_next_number(till: Till) 
     assert (detail["refunded_fen"], len(detail["ledger"])) == (400, 6)
 
 
+async def test_a_failed_refund_that_the_order_asks_for_again_goes_on(till: Till) -> None:
+    await till.rules(refund_settles_as="CLOSED")
+    order = await till.paid_order()
+    asked = await till.request_refund(order, 400)
+    await till.run_timers()
+    await till.wait_for_refund(order, "failed")
+    await till.rules(refund_settles_as="SUCCESS")
+    await till.react(asked)
+    await till.run_timers()
+    await till.wait_for_refund(order, "succeeded")
+    await till.react(asked)
+    assert (await till.detail(order))["refunded_fen"] == 400
+    types = [type_ for type_, _ in await till.announced(asked.refund_id)]
+    assert types == ["refund.failed.v1", "refund.succeeded.v1"]
+
+
+async def test_a_refund_of_too_much_is_refused_again(till: Till) -> None:
+    order = await till.paid_order(amount_fen=100)
+    asked = await till.request_refund(order, 101)
+    await till.react(asked)
+    assert [type_ for type_, _ in await till.announced(asked.refund_id)] == ["refund.failed.v1"] * 2
+    assert (await till.detail(order))["refunded_fen"] == 0
+
+
 async def test_a_refused_refund_is_tried_again_under_its_number(till: Till) -> None:
     order = await till.paid_order()
     asked = await till.request_refund(order, 400)
