@@ -7,7 +7,7 @@ SOURCES := $(wildcard gateway services shared simulator deploy demo tests)
 # $(call phase,NAME,COMMAND) runs a command and tells how long it took.
 phase = @began=$$(date +%s); echo "== $(1)"; $(2) && echo "== $(1) took $$(( $$(date +%s) - began )) s"
 
-.PHONY: help run up-local down reset journey test lint format docs lock installed installed-dev
+.PHONY: help run up up-local down reset journey test lint format docs lock installed installed-dev
 .DEFAULT_GOAL := help
 
 help: ## List what can be done
@@ -16,13 +16,18 @@ help: ## List what can be done
 run: installed ## Open a living shop in one process; needs nothing but Python
 	@$(BIN)/python -m deploy.local.run
 
+up: installed ## Run the whole platform in Docker, a container for each part
+	@$(BIN)/python -m deploy.compose.up
+
 up-local: installed ## Run the whole platform with RabbitMQ and a process for each part, without Docker
 	@$(BIN)/python -m deploy.local.up
 
 down: installed ## Stop whatever of the platform runs on this machine
 	@$(BIN)/python -m deploy.local.down
+	@$(BIN)/python -m deploy.compose.down
 
 reset: installed ## Delete the data of this machine's shop and start over
+	@$(BIN)/python -m deploy.compose.down --volumes
 	@$(BIN)/python -m deploy.local.reset
 
 journey: installed ## Walk through a shopper's whole journey and show every step

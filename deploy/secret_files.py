@@ -37,13 +37,11 @@ def write_secrets(keys: Path, place: Callable[[str], Path], connections: Connect
     names = list(PACKAGES)
     keyring = generate_keys(keys, names).read_text()
     for name in names:
-        service_settings = {
-            setting: value
-            for setting, value in connections.settings.items()
-            if setting.startswith(f"{name}_")
-        }
-        for setting, value in service_settings.items():
-            write(place(name) / setting, value)
+        for left_by_another_account in place(name).glob(f"{name}_wechat_*"):
+            left_by_another_account.unlink()
+        for setting, value in connections.settings.items():
+            if setting.startswith(f"{name}_"):
+                write(place(name) / setting, value)
         write(place(name) / KEYRING, keyring)
         write(place(name) / identity_key(name), (keys / f"{name}.pem").read_text())
         if name in connections.databases:

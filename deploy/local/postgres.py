@@ -11,7 +11,7 @@ from typing import Self
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.postgres_binaries import Binaries, find_binaries
 from deploy.local.postgres_data import as_nobody, check_data, make_data
-from deploy.local.postgres_roles import DatabaseUrls, owner_of, provision
+from deploy.local.postgres_roles import DatabaseUrls, database_urls, owner_of, provision
 from deploy.local.processes import command_of, end_process, free_port, is_free, wait_until
 
 SUPERUSER = "postgres"
@@ -108,13 +108,8 @@ class LocalPostgres:
 
     def urls(self, database: str, *, roles_of: str) -> DatabaseUrls:
         """How the roles of service `roles_of` reach a database."""
-        owner = owner_of(roles_of)
-        passwords = self._folder.passwords([roles_of, owner])
-        place = f"127.0.0.1:{self.port}/{database}"
-        return DatabaseUrls(
-            runtime=f"postgresql+asyncpg://{roles_of}:{passwords[roles_of]}@{place}",
-            owner=f"postgresql+asyncpg://{owner}:{passwords[owner]}@{place}",
-        )
+        passwords = self._folder.passwords([roles_of, owner_of(roles_of)])
+        return database_urls(roles_of, passwords, f"127.0.0.1:{self.port}/{database}")
 
     def sql(self, script: str) -> str:
         """Run a psql script as superuser, one line of output a row; raises LocalServerError with its first error."""

@@ -21,6 +21,15 @@ class DatabaseUrls:
     owner: str
 
 
+def database_urls(service: str, passwords: Mapping[str, str], place: str) -> DatabaseUrls:
+    """How the roles of a service reach the database at ``host:port/name``."""
+    owner = owner_of(service)
+    return DatabaseUrls(
+        runtime=f"postgresql+asyncpg://{service}:{passwords[service]}@{place}",
+        owner=f"postgresql+asyncpg://{owner}:{passwords[owner]}@{place}",
+    )
+
+
 def owner_of(service: str) -> str:
     """The role that owns a service's database and runs its migrations."""
     return f"{service}_owner"
