@@ -236,7 +236,10 @@ ROUTES: tuple[Route, ...] = (
         "GET /operator/payments",
         "GET /operator/payments/{order_id}",
         "GET /operator/refund-attempts",
+        "GET /operator/cash-accounts",
+        "GET /operator/payment-security-events",
     ),
+    *_operator("payment", "finance", "POST /operator/refund-attempts/{out_refund_no}/retry"),
     *_callback("payment", "POST /callbacks/wechat-pay/payments", "POST /callbacks/wechat-pay/refunds"),
     # analytics
     *_public("analytics", "POST /behaviour-events"),
