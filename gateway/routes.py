@@ -103,11 +103,14 @@ ROUTES: tuple[Route, ...] = (
     # catalog
     *_public("catalog", "GET /categories", "GET /products", "GET /products/{product_id}", "GET /storefront"),
     *_public("catalog", "GET /search", "GET /search/suggestions", "GET /media/{path:path}"),
+    *_member("catalog", "DELETE /search/history"),
     *_operator(
         "catalog",
         "*",
         "GET /operator/products",
         "GET /operator/products/{product_id}",
+        "GET /operator/searches/without-result",
+        "GET /operator/skus/{sku_id}/stock",
         "GET /operator/skus/{sku_id}/stock-movements",
         "GET /operator/categories",
         "GET /operator/after-sale-policies",

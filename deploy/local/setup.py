@@ -20,8 +20,6 @@ LOCKS = {
     "requirements.lock": "what the platform runs on (once, about 190 MB to fetch)",
     "requirements-dev.lock": "what tests and checks use (once, about 70 MB to fetch)",
 }
-# Every package comes ready-made but these, which are plain Python in a source archive.
-FROM_SOURCE = "jieba"
 
 
 def main(arguments: "list[str]") -> None:
@@ -92,7 +90,7 @@ def install(lock: str) -> None:
     run(
         [
             *(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-            *("--no-deps", "--require-hashes", "--only-binary=:all:", f"--no-binary={FROM_SOURCE}"),
+            *("--no-deps", "--require-hashes", "--only-binary=:all:"),
             *("--no-compile", "-r", os.path.join(PROJECT, lock)),
         ],
         f"pip could not install {lock}. Is there a connection to the package index?",
