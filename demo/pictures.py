@@ -5,7 +5,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from demo.shapes import SHAPES
-from demo.shop import Banner, Category, Product, Shop, View
+from demo.shop import Banner, Category, Entry, Product, Shop, View
 
 _FONT: Final = "font-family=\"'PingFang SC','Noto Sans CJK SC','Microsoft YaHei',sans-serif\""
 _INK: Final = "#2F2B28"
@@ -20,13 +20,13 @@ def picture(product: Product, *, view: View = "cover") -> str:
     return _card(product, [" · ".join(sku.options) for sku in product.skus])
 
 
-def category_picture(category: Category) -> str:
-    """The round icon of a category, 160 by 160."""
+def icon_picture(thing: Category | Entry) -> str:
+    """The round icon of a category or of an entry on the home page, 160 by 160."""
     return _svg(
         160,
         160,
-        f'<circle cx="80" cy="80" r="80" fill="{_mix(category.tint, "#FFFFFF", 0.78)}"/>'
-        + _shape(category.shape, category.tint, x=32, y=30, size=96),
+        f'<circle cx="80" cy="80" r="80" fill="{_mix(thing.tint, "#FFFFFF", 0.78)}"/>'
+        + _shape(thing.shape, thing.tint, x=32, y=30, size=96),
     )
 
 
@@ -48,7 +48,9 @@ def banner_picture(banner: Banner) -> str:
 def gallery(shop: Shop) -> Iterator[tuple[str, str]]:
     """Every picture that the shop refers to: its path and its SVG."""
     for category in shop.categories:
-        yield category.icon, category_picture(category)
+        yield category.icon, icon_picture(category)
+    for entry in shop.home.entries:
+        yield entry.icon, icon_picture(entry)
     for banner in shop.home.banners:
         yield banner.image, banner_picture(banner)
     for product in shop.products:

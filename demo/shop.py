@@ -138,7 +138,7 @@ class Banner:
 
 @dataclass(frozen=True)
 class Entry:
-    """A small icon of the home page that leads somewhere (LG-06)."""
+    """A small icon of the home page that leads somewhere (LG-06); no two have the same shape."""
 
     __pydantic_config__ = STRICT
 
@@ -146,6 +146,10 @@ class Entry:
     shape: Text
     tint: Tint
     target: Target
+
+    @property
+    def icon(self) -> str:
+        return f"/media/demo/entry-{self.shape}.svg"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,58 @@
+"""WeChat's side of the demo, played by the simulator: users, codes, the cashier, and the platform's clock."""
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+REFUNDS_AT_ONCE = {"refund_settles_after_seconds": 0.0}
+
+
+class WeChat:
+    """What happens at WeChat; ``http`` reaches the simulator."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def user(self, *, nickname: str, phone: str) -> str:
+        """A new user; returns the openid."""
+        return str((await self._send("POST", "/users", {"nickname": nickname, "phone": phone}))["openid"])
+
+    async def login_code(self, openid: str) -> str:
+        """What ``wx.login`` gives the mini-program."""
+        return str((await self._send("POST", "/login-codes", {"openid": openid}))["code"])
+
+    async def phone_code(self, openid: str) -> str:
+        """What the phone button gives the mini-program."""
+        return str((await self._send("POST", "/phone-codes", {"openid": openid}))["code"])
+
+    async def pay(self, out_trade_no: str, request_payment: dict[str, Any], *, openid: str) -> None:
+        """The user confirms in the cashier; the signed notice follows by itself."""
+        body = {"request_payment": request_payment, "openid": openid}
+        await self._send("POST", f"/payments/{out_trade_no}/pay", body)
+
+    async def set_clock(self, at: datetime) -> None:
+        """Move the platform's time: its signatures carry it, and ours must agree to within 5 minutes."""
+        await self._send("PUT", "/clock", {"now": at.isoformat()})
+
+    async def set_clock_right(self) -> None:
+        """Go back to the real time."""
+        await self._send("PUT", "/clock", {"offset_seconds": 0})
+
+    async def rules(self) -> dict[str, Any]:
+        """The platform's numbers as they are."""
+        return await self._send("GET", "/rules")
+
+    async def set_rules(self, rules: dict[str, Any]) -> None:
+        """Change the named numbers."""
+        await self._send("PUT", "/rules", rules)
+
+    async def books(self) -> dict[str, Any]:
+        """Everything the platform has on its books."""
+        return await self._send("GET", "/books")
+
+    async def _send(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        answer = await self._http.request(method, f"/_control{path}", json=body)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
