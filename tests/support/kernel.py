@@ -24,7 +24,9 @@ async def kernel_database() -> DatabaseUrls:
 
 
 @asynccontextmanager
-async def kernel_engine(urls: DatabaseUrls, *, name: str = "kernel", pool_size: int = 10) -> AsyncIterator[AsyncEngine]:
+async def kernel_engine(
+    urls: DatabaseUrls, *, name: str = "kernel", pool_size: int = 10
+) -> AsyncIterator[AsyncEngine]:
     """An engine as a service has it, as the runtime role."""
     engine = create_engine(urls.runtime, application_name=name, pool_size=pool_size)
     try:

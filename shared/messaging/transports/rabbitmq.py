@@ -1,7 +1,8 @@
 """Events over RabbitMQ: one topic exchange, a quorum queue per reaction, confirms before anything counts as sent (K4–K6).
 
 aio-pika's own reconnecting is not trusted (K18): a lost connection ends ``publish`` and ``consume`` with
-TransportUnavailable, and whoever runs them starts again.
+TransportUnavailable, and whoever runs them starts again. Its client fails with anything, even a bare Exception, so
+whatever it raises means that.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
-from aiormq.exceptions import AMQPError
 from pamqp.common import FieldTable
 
 from shared.finishing import STOP_SECONDS, finish
@@ -30,8 +30,6 @@ PAUSE_SECONDS = 2.0
 
 GRAVEYARD_ARGUMENTS: FieldTable = {"x-queue-type": "quorum"}
 
-_FAILURES = (AMQPError, OSError, TimeoutError, RuntimeError)
-
 
 class RabbitMQTransport:
     """One connection of one process to the broker; ``exchange`` is where all events of the shop are announced."""
@@ -49,12 +47,8 @@ class RabbitMQTransport:
 
     async def bind(self, queue: str, types: Collection[str]) -> None:
         try:
-            connection = await self._connected()
-            channel = await connection.channel()
-            async with channel:
-                exchange = await channel.declare_exchange(
-                    self._exchange_name, aio_pika.ExchangeType.TOPIC, durable=True
-                )
+            async with asyncio.timeout(CONNECT_SECONDS), await self._channel_of_its_own() as channel:
+                exchange = await self._declare_exchange(channel)
                 dead = await channel.declare_exchange(
                     DEAD_LETTERS, aio_pika.ExchangeType.DIRECT, durable=True
                 )
@@ -65,13 +59,14 @@ class RabbitMQTransport:
                 declared = await channel.declare_queue(queue, durable=True, arguments=queue_arguments(queue))
                 for type_ in types:
                     await declared.bind(exchange, type_)
-        except _FAILURES as error:
+        except Exception as error:
             raise TransportUnavailable(repr(error)) from error
 
     async def publish(self, packs: Sequence[Pack]) -> list[bool]:
         try:
-            exchange = await self._publishing()
-        except _FAILURES as error:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                exchange = await self._publishing()
+        except Exception as error:
             raise TransportUnavailable(repr(error)) from error
         return list(await asyncio.gather(*(self._publish(exchange, pack) for pack in packs)))
 
@@ -84,7 +79,7 @@ class RabbitMQTransport:
         )
         try:
             await exchange.publish(message, pack.type, mandatory=True, timeout=CONFIRM_SECONDS)
-        except _FAILURES:
+        except Exception:
             return False  # returned as unroutable, refused, or not confirmed in time
         return True
 
@@ -94,29 +89,30 @@ class RabbitMQTransport:
                 while True:
                     batch = await consumer.next_batch()
                     await finish(_handle(queue, batch, handler), seconds=STOP_SECONDS)
-        except _FAILURES as error:
+        except Exception as error:
             raise TransportUnavailable(repr(error)) from error
 
     @contextlib.asynccontextmanager
     async def _consumer(self, queue: str) -> AsyncIterator["_Consumer"]:
-        channel = await (await self._connected()).channel(publisher_confirms=False)
-        consumer = _Consumer(channel, queue)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            consumer = _Consumer(await self._channel_of_its_own(), queue)
         try:
             await consumer.start()
             yield consumer
         finally:
-            with contextlib.suppress(*_FAILURES):
+            with contextlib.suppress(Exception):
                 await consumer.stop()
 
     async def close(self) -> None:
-        if self._connection is not None and not self._connection.is_closed:
-            with contextlib.suppress(*_FAILURES):
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
                 async with asyncio.timeout(CONFIRM_SECONDS):
                     await self._connection.close()
 
     async def _connected(self) -> AbstractConnection:
         async with self._lock:
-            if self._connection is None or self._connection.is_closed:
+            # `is_closed` only tells whether we closed it; a lost connection is one that is no longer connected.
+            if self._connection is None or not self._connection.connected.is_set():
                 self._channel = self._exchange = None
                 self._connection = await aio_pika.connect(
                     self._url,
@@ -126,15 +122,19 @@ class RabbitMQTransport:
                 )
             return self._connection
 
+    async def _channel_of_its_own(self) -> AbstractChannel:
+        return await (await self._connected()).channel(publisher_confirms=False)
+
     async def _publishing(self) -> AbstractExchange:
         connection = await self._connected()
         async with self._lock:
             if self._exchange is None or self._channel is None or self._channel.is_closed:
                 self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                self._exchange = await self._channel.declare_exchange(
-                    self._exchange_name, aio_pika.ExchangeType.TOPIC, durable=True
-                )
+                self._exchange = await self._declare_exchange(self._channel)
             return self._exchange
+
+    async def _declare_exchange(self, channel: AbstractChannel) -> AbstractExchange:
+        return await channel.declare_exchange(self._exchange_name, aio_pika.ExchangeType.TOPIC, durable=True)
 
 
 class _Consumer:
