@@ -45,7 +45,8 @@ async def play(shop_url: str, wechat_url: str, *, username: str, password: str) 
         await preparation.prepare(stage)
         for chapter in CHAPTERS:
             await chapter(stage)
-        story.tell("")
+        print(flush=True)
+        await preparation.tidy_up(stage)
         story.tell(f"{stage.buyer.calls} calls by the shopper, {story.checks} checks")
         return story
 

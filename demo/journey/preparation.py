@@ -22,6 +22,13 @@ COUPONS: dict[str, dict[str, int | str]] = {
 }
 
 
+COLOURS = {"kettle": b"#8a9a8b", "beans": b"#6f4e37"}
+PICTURE = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400">'
+    b'<rect width="400" height="400" fill="#f6f2ec"/><circle cx="200" cy="200" r="120" fill="%b"/></svg>'
+)
+
+
 async def prepare(stage: Stage) -> None:
     """Make what the journey buys and uses; everything is the operator API through the gateway."""
     merchant, story = stage.merchant, stage.story
@@ -31,6 +38,8 @@ async def prepare(stage: Stage) -> None:
     stage.freight = (rule["fee_fen"], rule["free_from_fen"])
     category = await merchant.post("/operator/categories", {"name": f"旅程咖啡 {stage.suffix}"})
     stage.category_id = category["category_id"]
+    for code, colour in COLOURS.items():
+        await merchant.put_bytes(_picture(code), PICTURE % colour, content_type="image/svg+xml")
     await _add_goods(stage)
     scope = {"kind": "categories", "ids": [stage.category_id]}
     for name, terms in COUPONS.items():
@@ -47,7 +56,8 @@ async def prepare(stage: Stage) -> None:
             "tiers": [{"threshold_fen": threshold, "reduction_fen": off} for threshold, off in TIERS],
         },
     )
-    await merchant.post(f"/operator/full-reductions/{reduction['full_reduction_id']}/start")
+    stage.full_reduction_id = reduction["full_reduction_id"]
+    await merchant.post(f"/operator/full-reductions/{stage.full_reduction_id}/start")
     story.ours(*stage.product_ids.values())
     story.tell("2 products with 3 SKUs, 3 coupon templates and a full reduction, in a category of their own")
     await story.events("ProductChanged", "ProductChanged")
@@ -74,7 +84,7 @@ async def _add_goods(stage: Stage) -> None:
                 "subtitle": "为旅程准备",
                 "category_id": stage.category_id,
                 "options": options,
-                "media": [{"kind": "image", "url": f"/media/demo/journey-{code}.svg", "alt": name}],
+                "media": [{"kind": "image", "url": _picture(code).removeprefix("/operator"), "alt": name}],
                 "keywords": ["手冲", "咖啡"],
                 "skus": [
                     {
@@ -99,3 +109,18 @@ def prices_of(stage: Stage) -> dict[str, int]:
     """Unit prices by our own names."""
     silver = stage.levels[1]["threshold_growth"]
     return {"kettle": silver * 100 + TIERS[1][1] + 500 + 12_345, **PRICES}
+
+
+async def tidy_up(stage: Stage) -> None:
+    """Take the journey's goods off sale and stop its offers: the shop's own range is what visitors should see."""
+    merchant, story = stage.merchant, stage.story
+    for product_id in stage.product_ids.values():
+        await merchant.post(f"/operator/products/{product_id}/unpublish")
+    for template_id in stage.template_ids.values():
+        await merchant.post(f"/operator/coupon-templates/{template_id}/stop")
+    await merchant.post(f"/operator/full-reductions/{stage.full_reduction_id}/stop")
+    story.tell("The journey's goods are off sale again, its offers stopped.")
+
+
+def _picture(code: str) -> str:
+    return f"/operator/media/journey/{code}.svg"

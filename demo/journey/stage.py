@@ -30,6 +30,7 @@ class Stage:
     member_id: str = ""
     openid: str = ""
     category_id: str = ""
+    full_reduction_id: str = ""
     product_ids: dict[str, str] = field(default_factory=dict)
     sku_ids: dict[str, str] = field(default_factory=dict)
     template_ids: dict[str, str] = field(default_factory=dict)
