@@ -81,7 +81,7 @@ def _operation(route: Route, document: Mapping[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = _renamed(found, route.service)
     operation["operationId"] = _operation_id(route)
     operation.setdefault("tags", [route.service])
-    if route.access is not Access.PUBLIC:
+    if route.access in (Access.MEMBER, Access.OPERATOR):
         operation["security"] = [{"session": []}]
     if route.roles:
         operation["description"] = (

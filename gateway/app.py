@@ -6,6 +6,7 @@ The proxied path touches no framework and parses no body; FastAPI serves the few
 import asyncio
 import logging
 from pathlib import Path
+from urllib.parse import unquote
 
 from fastapi import FastAPI
 from starlette.responses import FileResponse
@@ -13,32 +14,27 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import home
-from gateway.hygiene import SECURITY_HEADERS, Headers, check, incoming, outgoing
+from gateway.hygiene import SECURITY_HEADERS, Headers, check, client_address, incoming, outgoing
 from gateway.matching import Match, Matcher
 from gateway.operators import api as operators
+from gateway.request_body import BODY_SECONDS, BodyTimeout, RequestBody
 from gateway.resources import GatewayResources, open_resources
 from gateway.routes import ROUTES, Access
 from gateway.sessions import api as sessions
 from gateway.settings import Settings
+from shared.database import is_passing
 from shared.http.app import health_router
-from shared.http.bodies import BodyTooLarge
 from shared.http.identity import ANONYMOUS, HEADER, Kind, Principal
-from shared.http.problems import Forbidden, Problem, Unauthenticated, install_problem_handlers
+from shared.http.problems import Busy, Forbidden, Problem, Unauthenticated, install_problem_handlers
+from shared.http.services import ServiceUnavailable
 from shared.ids import new_id
 from shared.process import serve
 from shared.telemetry import door_span, traceparent
 
 log = logging.getLogger(__name__)
 
-BODY_SECONDS = 20.0
 DOCS = Path(__file__).parent / "docs"
 _IDENTITY = HEADER.encode()
-
-
-class BodyTimeout(Problem):
-    """The body did not arrive in time."""
-
-    slug, title, status = "body-timeout", "The request body took too long", 408
 
 
 class Gateway:
@@ -56,36 +52,48 @@ class Gateway:
         with door_span(f"{scope['method']} gateway", None):
             try:
                 await self._handle(scope, receive, exchange)
-            except Problem as problem:
-                await exchange.refuse(problem, scope)
-            except Exception:
-                log.exception("request failed", extra={"request_id": exchange.request_id})
-                await exchange.refuse(_Failed(), scope)
+            except _ClientGone:
+                return
+            except Exception as error:
+                if not exchange.is_complete:
+                    problem = error if isinstance(error, Problem) else _failure(error, exchange)
+                    await exchange.refuse(problem, scope)
 
     async def _handle(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         raw_path = scope.get("raw_path") or scope["path"].encode()
         headers = check(len(raw_path) + len(scope["query_string"]) + 1, scope["headers"])
         match = self._matcher.match(scope["method"], raw_path)
         route = match.route
-        if route.access is Access.CALLBACK:
+        if route.access is Access.ANONYMOUS:
             caller = ANONYMOUS
         else:
             caller = await self._resources.authentication.caller(headers.get(b"authorization"))
         _admit(match, caller)
-        body = _limited(receive, headers.get(b"content-length"), route.max_body_bytes)
-        passed = self._passed_headers(scope, match, caller, exchange.request_id)
+        body = RequestBody(receive, headers, limit=route.max_body_bytes)
         if route.service == "gateway":
-            inner = {
-                **scope,
-                "principal": caller,
-                "path": match.upstream_path,
-                "headers": _own_headers(scope),
-            }
-            await self.own(inner, body, exchange.send)
-            return
-        await self._resources.upstreams.forward(
-            route.service, scope, match.upstream_path, passed, body, exchange.send, seconds=route.seconds
-        )
+            await self.own(self._own_scope(scope, headers, match, caller), body.receive, exchange.send)
+        else:
+            passed = self._passed_headers(scope, match, caller, exchange.request_id)
+            await self._forward(scope, match, passed, body, exchange)
+
+    async def _forward(
+        self, scope: Scope, match: Match, passed: Headers, body: RequestBody, exchange: "_Exchange"
+    ) -> None:
+        """Have the service answer within the route's time, from when the body is there; stop when nobody waits."""
+        service, seconds = match.route.service, match.route.seconds
+        try:
+            async with asyncio.timeout(seconds + (BODY_SECONDS if body.is_expected else 0)) as patience:
+                watching = asyncio.create_task(_watch(body, patience, seconds))
+                try:
+                    await self._resources.upstreams.forward(
+                        service, scope, match.upstream_path, passed, body.receive, exchange.send
+                    )
+                finally:
+                    watching.cancel()
+        except (TimeoutError, ServiceUnavailable) as error:
+            if body.client_is_gone:
+                raise _ClientGone from error
+            raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
 
     def _passed_headers(self, scope: Scope, match: Match, caller: Principal, request_id: str) -> Headers:
         """The client's harmless headers, then ours, each exactly once (SEC5)."""
@@ -97,9 +105,30 @@ class Gateway:
             headers.append((b"traceparent", trace.encode()))
         return headers
 
+    def _own_scope(self, scope: Scope, headers: dict[bytes, bytes], match: Match, caller: Principal) -> Scope:
+        """The gateway's own routes see the Authorization header and the client's address; services never do."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        address = client_address(
+            peer,
+            headers.get(b"x-forwarded-for"),
+            trusted_proxies=self._resources.settings.trusted_proxies,
+        )
+        kept = [(name, value) for name, value in scope["headers"] if name == b"authorization"]
+        return {
+            **scope,
+            "principal": caller,
+            "path": unquote(match.upstream_path),
+            "headers": incoming(scope["headers"]) + kept,
+            "client": (address, 0),
+        }
+
 
 class _Failed(Problem):
     slug, title, status = "internal", "Something went wrong on our side", 500
+
+
+class _ClientGone(Exception):
+    """Nobody waits for the answer any more."""
 
 
 class _Exchange:
@@ -108,21 +137,28 @@ class _Exchange:
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self.request_id = request_id
-        self.started = False
+        self._is_begun = False
+        self.is_complete = False
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with the answer's headers cleaned and ours added."""
         if message["type"] == "http.response.start":
-            self.started = True
+            self._is_begun = True
             headers = outgoing(message.get("headers", ()))
             headers += SECURITY_HEADERS
             headers.append((b"x-request-id", self.request_id.encode()))
+            if (
+                message["status"] == BodyTimeout.status
+            ):  # the rest of the body would be read as the next request
+                headers.append((b"connection", b"close"))
             message = {"type": message["type"], "status": message["status"], "headers": headers}
+        else:
+            self.is_complete = not message.get("more_body", False)
         await self._send(message)
 
     async def refuse(self, problem: Problem, scope: Scope) -> None:
         """Answer with a problem; an answer that has begun is cut off instead."""
-        if self.started:
+        if self._is_begun:
             raise ConnectionError("the answer broke off") from problem
 
         async def nothing() -> Message:
@@ -131,49 +167,37 @@ class _Exchange:
         await problem.response()(scope, nothing, self.send)
 
 
+async def _watch(body: RequestBody, patience: asyncio.Timeout, seconds: float) -> None:
+    """Count the service's time from the body's end, and lose patience at once when the client goes away."""
+    loop = asyncio.get_running_loop()
+    await body.arrives()
+    patience.reschedule(loop.time() + seconds)
+    await body.client_leaves()
+    if not patience.expired():
+        patience.reschedule(loop.time())
+
+
+def _failure(error: Exception, exchange: _Exchange) -> Problem:
+    """What a failure of our own looks like from outside: trouble that passes is no bug."""
+    if is_passing(error):
+        log.warning(
+            "database busy or away", extra={"request_id": exchange.request_id, "error": repr(error)[:300]}
+        )
+        return Busy(headers={"retry-after": "1"})
+    log.error("request failed", exc_info=error, extra={"request_id": exchange.request_id})
+    return _Failed()
+
+
 def _admit(match: Match, caller: Principal) -> None:
     """Raises Unauthenticated or Forbidden unless the caller may use the route; default deny."""
     route = match.route
-    if route.access in (Access.PUBLIC, Access.CALLBACK):
+    if route.access in (Access.PUBLIC, Access.ANONYMOUS):
         return
     wanted = Kind.MEMBER if route.access is Access.MEMBER else Kind.OPERATOR
     if caller.kind is not wanted:
         raise Unauthenticated()
     if route.access is Access.OPERATOR and not caller.roles & route.roles:
         raise Forbidden(f"This needs one of the roles {', '.join(sorted(route.roles))}.")
-
-
-def _limited(receive: Receive, content_length: bytes | None, limit: int) -> Receive:
-    """The body's messages, refused beyond the route's size or after 20 s (SEC6)."""
-    if content_length is not None and (not content_length.isdigit() or int(content_length) > limit):
-        raise BodyTooLarge(f"At most {limit} bytes.")
-    loop = asyncio.get_running_loop()
-    ends_at = loop.time() + BODY_SECONDS
-    size = 0
-    done = False
-
-    async def limited() -> Message:
-        nonlocal size, done
-        if done:
-            return await receive()
-        try:
-            async with asyncio.timeout_at(ends_at):
-                message = await receive()
-        except TimeoutError as error:
-            raise BodyTimeout(f"At most {BODY_SECONDS:.0f} s.") from error
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise BodyTooLarge(f"At most {limit} bytes.")
-        done = not message.get("more_body", False)
-        return message
-
-    return limited
-
-
-def _own_headers(scope: Scope) -> Headers:
-    """The gateway's own routes see the Authorization header; services never do."""
-    kept = [(name, value) for name, value in scope["headers"] if name == b"authorization"]
-    return incoming(scope["headers"]) + kept
 
 
 def _own_app(resources: GatewayResources) -> FastAPI:

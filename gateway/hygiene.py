@@ -1,6 +1,7 @@
 """Headers that may pass, in and out, and the limits of a request's form (SEC5, SEC6)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 
 from shared.http.identity import HEADER
 from shared.http.problems import Problem
@@ -10,6 +11,12 @@ MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADERS = 64
 
 Headers = list[tuple[bytes, bytes]]
+
+SECURITY_HEADERS: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
 
 _HOP_BY_HOP = {
     b"connection",
@@ -26,6 +33,7 @@ _DROPPED_IN = _HOP_BY_HOP | {
     HEADER.encode(),
     b"authorization",
     b"cookie",
+    b"expect",
     b"forwarded",
     b"host",
     b"traceparent",
@@ -37,14 +45,9 @@ _DROPPED_IN = _HOP_BY_HOP | {
     b"x-request-id",
 }
 _DROPPED_PREFIXES = (b"x-internal-", b"x-user-", b"x-forwarded-")
-_DROPPED_OUT = _HOP_BY_HOP | {b"server", b"x-powered-by"}
+_OURS = {b"date", b"x-request-id", *(name for name, _ in SECURITY_HEADERS)}
+_DROPPED_OUT = _HOP_BY_HOP | _OURS | {b"server", b"x-powered-by"}
 _ONCE = {b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key"}
-
-SECURITY_HEADERS: Headers = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-]
 
 
 class TargetTooLong(Problem):
@@ -82,23 +85,52 @@ def check(target_bytes: int, headers: Iterable[tuple[bytes, bytes]]) -> dict[byt
     return found
 
 
-def incoming(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The headers that go on to a service."""
+def incoming(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """The headers that go on to a service; a value beyond ASCII could be read in two ways, so it stays behind."""
+    between_hops = _named_by_connection(headers)
     return [
         (name, value)
         for name, value in headers
         if name not in _DROPPED_IN
+        and name not in between_hops
         and not name.startswith(_DROPPED_PREFIXES)
         and b"_" not in name
         and b"." not in name
+        and value.isascii()
     ]
 
 
 def outgoing(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The headers of a service's answer that go back to the client."""
-    lowered = ((name.lower(), value) for name, value in headers)
+    lowered = [(name.lower(), value) for name, value in headers]
+    between_hops = _named_by_connection(lowered)
     return [
         (name, value)
         for name, value in lowered
-        if name not in _DROPPED_OUT and not name.startswith(_DROPPED_PREFIXES)
+        if name not in _DROPPED_OUT and name not in between_hops and not name.startswith(_DROPPED_PREFIXES)
     ]
+
+
+def client_address(peer: str, forwarded_for: bytes | None, *, trusted_proxies: int) -> str:
+    """The address a request comes from: what the outermost of our own proxies saw, or the peer's without proxies.
+
+    ``forwarded_for`` is the X-Forwarded-For header; what lies left of our proxies' entries anybody can invent.
+    """
+    if trusted_proxies == 0 or forwarded_for is None:
+        return peer
+    hops = [hop.strip() for hop in forwarded_for.decode("latin-1").split(",")]
+    seen = hops[-trusted_proxies] if len(hops) >= trusted_proxies else hops[0]
+    try:
+        return str(ip_address(seen))
+    except ValueError:
+        return peer
+
+
+def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    """The headers that Connection declares to be meant for the next hop only (RFC 9110 7.6.1)."""
+    return {
+        named.strip().lower()
+        for name, value in headers
+        if name == b"connection"
+        for named in value.split(b",")
+    }

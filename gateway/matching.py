@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from gateway.routes import Route
-from shared.http.problems import Invalid, NotFound, Problem
+from shared.http.problems import NotFound, Problem
 
 _SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
+
+
+class BadPath(Problem):
+    """The path has empty, dotted, doubly encoded or control parts."""
+
+    slug, title, status = "bad-path", "The path is not acceptable", 400
 
 
 class MethodNotAllowed(Problem):
@@ -20,7 +26,7 @@ class MethodNotAllowed(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A route and the upstream path built from its template."""
+    """A route and the percent-encoded upstream path built from its template."""
 
     route: Route
     upstream_path: str
@@ -44,7 +50,7 @@ class Matcher:
             by_method[route.method] = route
 
     def match(self, method: str, raw_path: bytes) -> Match:
-        """The route of a request; raises Invalid, NotFound or MethodNotAllowed."""
+        """The route of a request; raises BadPath, NotFound or MethodNotAllowed."""
         path = clean_path(raw_path)
         by_method = self._fixed.get(path)
         parameters: Mapping[str, str] = {}
@@ -62,27 +68,22 @@ class Matcher:
 
 
 def clean_path(raw_path: bytes) -> str:
-    """The decoded path; raises Invalid for one that another reader might understand differently."""
+    """The decoded path; raises BadPath for one that another reader might understand differently."""
     try:
         path = unquote_to_bytes(raw_path).decode()
     except UnicodeDecodeError as error:
-        raise Invalid("The path is not UTF-8.", headers={}) from error
+        raise BadPath("It is not UTF-8.") from error
     if b"%2f" in raw_path.lower() or b"%25" in raw_path or "\\" in path:
         raise BadPath()
     segments = path.split("/")
     if segments[0] != "" or any(
-        segment in {".", ".."} or not _SEGMENT.fullmatch(segment) for segment in segments[1:]
+        segment.partition(";")[0] in {"", ".", ".."} or not _SEGMENT.fullmatch(segment)
+        for segment in segments[1:]
     ):
         if path == "/":
             return path
         raise BadPath()
     return path
-
-
-class BadPath(Problem):
-    """The path has empty, dotted, doubly encoded or control parts."""
-
-    slug, title, status = "bad-path", "The path is not acceptable", 400
 
 
 def upstream_path(route: Route, parameters: Mapping[str, str]) -> str:

@@ -5,22 +5,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.operators.attempts import Attempts
 from gateway.operators.storage import make_owner
 from gateway.sessions.authentication import Authentication
+from gateway.sessions.sweeping import sweep_sessions
 from gateway.settings import Settings
 from gateway.upstreams import LocalUpstreams, RemoteUpstreams, Upstreams
 from shared.clock import Clock
 from shared.http.services import Exchange, LocalExchange, new_session
 from shared.resources import Resources, open_resources as open_kernel
+from shared.worker import kept_running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayResources(Resources):
-    """The kernel's resources, the sessions in use, and the way to the services."""
+    """The kernel's resources, the sessions in use, who tried to log in, and the way to the services."""
 
     settings: Settings
     authentication: Authentication
     upstreams: Upstreams
+    login_attempts: Attempts
 
 
 @asynccontextmanager
@@ -37,6 +41,8 @@ async def open_resources(
             if isinstance(exchange, LocalExchange)
             else RemoteUpstreams(settings.service_urls, session or new_session())
         )
+        idle = settings.session_idle
+        sweeping = asyncio.create_task(kept_running("sessions", lambda: sweep_sessions(kernel, idle=idle)))
         try:
             yield GatewayResources(
                 name=kernel.name,
@@ -47,8 +53,11 @@ async def open_resources(
                 settings=settings,
                 authentication=Authentication(kernel, settings),
                 upstreams=upstreams,
+                login_attempts=Attempts(),
             )
         finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
             if session is not None:
                 async with asyncio.timeout(5):
                     await session.close()

@@ -18,12 +18,12 @@ UPLOAD_SECONDS = 60.0
 
 
 class Access(StrEnum):
-    """Who may use a route: anybody, a logged-in member, an operator, or a provider calling back."""
+    """Who may use a route: anybody, and nobody is asked for a login; anybody, logged in or not; a member; an operator."""
 
+    ANONYMOUS = "anonymous"
     PUBLIC = "public"
     MEMBER = "member"
     OPERATOR = "operator"
-    CALLBACK = "callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Route:
     upstream: str | None = None
     max_body_bytes: int = JSON_BYTES
     seconds: float = COMMAND_SECONDS
+
+
+def _anonymous(service: str, *routes: str) -> list[Route]:
+    return [Route(method, path, service, Access.ANONYMOUS) for method, path in map(str.split, routes)]
 
 
 def _public(service: str, *routes: str) -> list[Route]:
@@ -65,32 +69,35 @@ def _operator(service: str, roles: str, *routes: str) -> list[Route]:
 
 def _callback(service: str, *routes: str) -> list[Route]:
     return [
-        Route(method, path, service, Access.CALLBACK, max_body_bytes=CALLBACK_BYTES, seconds=5.0)
+        Route(method, path, service, Access.ANONYMOUS, max_body_bytes=CALLBACK_BYTES, seconds=5.0)
         for method, path in map(str.split, routes)
     ]
 
 
-def _of_each_service(name: str, roles: str) -> list[Route]:
-    """``/operator/<name>/<service>`` for what the kernel gives each service at ``/operator/<name>``."""
+def _of_each_service(name: str, roles: str, *, method: str = "GET", rest: str = "") -> list[Route]:
+    """``/operator/<name>/<service><rest>`` for what the kernel gives each service at ``/operator/<name><rest>``."""
     allowed = frozenset(roles.split()) | {"owner"}
     return [
         Route(
-            "GET",
-            f"/operator/{name}/{service}",
+            method,
+            f"/operator/{name}/{service}{rest}",
             service,
             Access.OPERATOR,
             allowed,
-            upstream=f"/operator/{name}",
+            upstream=f"/operator/{name}{rest}",
         )
         for service in ("catalog", "order", "payment", "member", "campaign", "analytics")
     ]
 
 
 ROUTES: tuple[Route, ...] = (
-    *_public("gateway", "POST /auth/wechat/login", "POST /auth/logout", "GET /home"),
-    *_public("gateway", "POST /operator/auth/login", "POST /operator/auth/logout"),
-    *_public(
+    *_public("gateway", "GET /home"),
+    *_anonymous(
         "gateway",
+        "POST /auth/wechat/login",
+        "POST /auth/logout",
+        "POST /operator/auth/login",
+        "POST /operator/auth/logout",
         "GET /docs",
         "GET /docs/{path:path}",
         "GET /openapi.json",
@@ -256,4 +263,6 @@ ROUTES: tuple[Route, ...] = (
     # what every service shows of itself
     *_of_each_service("audit-log", "auditor"),
     *_of_each_service("events", "operations service_desk auditor"),
+    *_of_each_service("parked-events", "operations"),
+    *_of_each_service("parked-events", "operations", method="POST", rest="/{reaction}/{event_id}/replay"),
 )

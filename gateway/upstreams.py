@@ -1,8 +1,8 @@
 """Handing a checked request on to its service, streaming both ways and parsing nothing."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
+from urllib.parse import unquote
 
 import aiohttp
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,24 +11,20 @@ from yarl import URL
 from gateway.hygiene import Headers
 from shared.http.services import ServiceUnavailable
 
+_PATIENT = aiohttp.ClientTimeout(total=None)
+# What aiohttp would add by itself: a service is to see what the client sent.
+_ADDED_BY_AIOHTTP = ("accept", "accept-encoding", "user-agent", "content-type")
+
 
 class Upstreams(Protocol):
-    """The services behind the gateway."""
+    """The services behind the gateway; how long to wait is the caller's business."""
 
     async def forward(
-        self,
-        service: str,
-        scope: Scope,
-        path: str,
-        headers: Headers,
-        receive: Receive,
-        send: Send,
-        *,
-        seconds: float,
+        self, service: str, scope: Scope, path: str, headers: Headers, receive: Receive, send: Send
     ) -> None:
-        """Send the request of ``scope`` to ``path`` of a service and its answer to ``send``.
+        """Send the request of ``scope`` to the percent-encoded ``path`` of a service and its answer to ``send``.
 
-        Raises ServiceUnavailable when no answer began in time.
+        Raises ServiceUnavailable when the service cannot be reached or its answer breaks off, and what ``receive`` raised.
         """
         ...
 
@@ -40,15 +36,7 @@ class LocalUpstreams:
         self._apps = apps
 
     async def forward(
-        self,
-        service: str,
-        scope: Scope,
-        path: str,
-        headers: Headers,
-        receive: Receive,
-        send: Send,
-        *,
-        seconds: float,
+        self, service: str, scope: Scope, path: str, headers: Headers, receive: Receive, send: Send
     ) -> None:
         inner: Scope = {
             "type": "http",
@@ -56,20 +44,16 @@ class LocalUpstreams:
             "http_version": "1.1",
             "method": scope["method"],
             "scheme": "http",
-            "path": path,
+            "path": unquote(path),
             "raw_path": path.encode(),
             "query_string": scope["query_string"],
             "root_path": "",
             "headers": headers,
             "server": (service, 80),
-            "client": scope.get("client"),
+            "client": None,
             "state": {},
         }
-        try:
-            async with asyncio.timeout(seconds):
-                await self._apps[service](inner, receive, send)
-        except TimeoutError as error:
-            raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
+        await self._apps[service](inner, receive, send)
 
 
 class RemoteUpstreams:
@@ -80,28 +64,21 @@ class RemoteUpstreams:
         self._session = session
 
     async def forward(
-        self,
-        service: str,
-        scope: Scope,
-        path: str,
-        headers: Headers,
-        receive: Receive,
-        send: Send,
-        *,
-        seconds: float,
+        self, service: str, scope: Scope, path: str, headers: Headers, receive: Receive, send: Send
     ) -> None:
         query = scope["query_string"].decode("latin-1")
         url = URL(self._urls[service] + path + (f"?{query}" if query else ""), encoded=True)
-        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
         has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+        body = _Body(receive)
         try:
             async with self._session.request(
                 scope["method"],
                 url,
-                headers=sent,
-                data=_body(receive) if has_body else None,
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers],
+                data=body.chunks() if has_body else None,
+                timeout=_PATIENT,
                 allow_redirects=False,
+                skip_auto_headers=_ADDED_BY_AIOHTTP,
             ) as response:
                 await send(
                     {
@@ -113,16 +90,29 @@ class RemoteUpstreams:
                 async for chunk in response.content.iter_any():
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except aiohttp.ClientError as error:
+            if body.failure is not None:
+                raise body.failure from error
             raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise aiohttp.ClientConnectionError("the client went away")
-        more = message.get("more_body", False)
-        if chunk := message.get("body"):
-            yield chunk
+class _Body:
+    """A request's body for aiohttp, which wraps what goes wrong in reading it: ``failure`` is the thing itself."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.failure: Exception | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            try:
+                message = await self._receive()
+            except Exception as error:
+                self.failure = error
+                raise
+            if message["type"] == "http.disconnect":
+                raise aiohttp.ClientConnectionError("the client went away")
+            more = message.get("more_body", False)
+            if chunk := message.get("body"):
+                yield chunk

@@ -1,7 +1,5 @@
 """Operators log in, and the owner manages their accounts."""
 
-import time
-from collections import OrderedDict
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -9,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 from pydantic import Field
 
-from gateway.operators.storage import Operator, Operators
+from gateway.operators.storage import Operator, Operators, is_password
 from gateway.resources import GatewayResources
 from gateway.sessions.storage import Sessions
 from shared.database import begin, reading
@@ -27,20 +25,12 @@ Username = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,39}$")]
 Password = Annotated[str, Field(min_length=10, max_length=200)]
 
 OPERATOR_SESSIONS = 5
-FAILURES = 10
-FAILURE_SECONDS = 60.0
 
 
 class WrongLogin(Unauthenticated):
     """The name or the password is wrong; which of them is not said."""
 
     slug, title = "gateway/wrong-login", "Wrong user name or password"
-
-
-class TooManyAttempts(Problem):
-    """Too many wrong passwords from this place in the last minute (SEC7)."""
-
-    slug, title, status = "too-many-attempts", "Too many attempts", 429
 
 
 class UsernameTaken(Problem):
@@ -110,20 +100,23 @@ class OperatorView(View):
 
 Owner = Annotated[Principal, Depends(Allowed(OWNER))]
 Reader = Annotated[Principal, Depends(Allowed(OWNER, "auditor"))]
-_failures: OrderedDict[str, list[float]] = OrderedDict()
 
 
 @router.post("/auth/login", status_code=201)
 async def log_in(body: OperatorLogin, request: Request) -> OperatorSessionView:
     """Log in as an operator."""
     resources: GatewayResources = request.app.state.resources
-    place = f"{request.client.host if request.client else ''} {body.username}"
-    _refuse_guessing(place)
+    address = request.client.host if request.client else ""
+    resources.login_attempts.begin(address)
+    async with reading(resources.engine) as connection:
+        found = await Operators(connection).find(body.username)
+    right = await is_password(body.password, found[1] if found else None)
+    if found is None or not right:
+        raise WrongLogin()
+    operator, password_hash = found
     at = resources.clock.now()
     async with begin(resources.engine) as work:
-        operator = await Operators(work.connection).identify(body.username, body.password)
-        if operator is None:
-            _failures.setdefault(place, []).append(time.monotonic())
+        if not await Operators(work.connection).still_has(operator.id, password_hash):
             raise WrongLogin()
         token, expires_at = await Sessions(work.connection).open(
             Kind.OPERATOR,
@@ -140,6 +133,7 @@ async def log_in(body: OperatorLogin, request: Request) -> OperatorSessionView:
             actor_roles=sorted(operator.roles),
             at=at,
         )
+    resources.login_attempts.succeed(address)
     return OperatorSessionView(
         token=token, expires_at=expires_at, username=operator.username, roles=sorted(operator.roles)
     )
@@ -226,18 +220,3 @@ async def change_operator(
         is_active=is_active,
         created_at=before.created_at,
     )
-
-
-def _refuse_guessing(place: str) -> None:
-    """Raises TooManyAttempts after ten wrong passwords for one name from one address within a minute."""
-    since = time.monotonic() - FAILURE_SECONDS
-    recent = [at for at in _failures.get(place, ()) if at > since]
-    if recent:
-        _failures[place] = recent
-        _failures.move_to_end(place)
-    else:
-        _failures.pop(place, None)
-    while len(_failures) > 10_000:
-        _failures.popitem(last=False)
-    if len(recent) >= FAILURES:
-        raise TooManyAttempts(headers={"retry-after": "60"})

@@ -26,6 +26,9 @@ _ADD = text(
 _ANY = text("SELECT EXISTS (SELECT FROM operators)")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('operators', 0))")
 _BY_NAME = text(f"SELECT {_COLUMNS}, password_hash FROM operators WHERE username = :username AND is_active")
+_STILL = text(
+    "SELECT id FROM operators WHERE id = :id AND password_hash = :password_hash AND is_active FOR SHARE"
+)
 _GET = text(f"SELECT {_COLUMNS} FROM operators WHERE id = :id")
 _LOCKED = text(f"SELECT {_COLUMNS} FROM operators WHERE id = :id FOR UPDATE")
 _ALL = text(f"SELECT {_COLUMNS} FROM operators ORDER BY username LIMIT 500")
@@ -68,13 +71,15 @@ class Operators:
         found: UUID | None = row.scalar_one_or_none()
         return found
 
-    async def identify(self, username: str, password: str) -> Operator | None:
-        """The active operator with this name and password; takes as long for a name that nobody has."""
+    async def find(self, username: str) -> tuple[Operator, str] | None:
+        """The active operator of a name, and the hash of the password."""
         row = (await self._connection.execute(_BY_NAME, {"username": username})).one_or_none()
-        right = await asyncio.to_thread(_matches, row.password_hash if row else _NOBODY, password)
-        if row is None or not right:
-            return None
-        return Operator(*row[:5])
+        return (Operator(*row[:5]), row.password_hash) if row else None
+
+    async def still_has(self, operator_id: UUID, password_hash: str) -> bool:
+        """Whether account and password are still what they were; both stay so until the transaction ends."""
+        row = await self._connection.execute(_STILL, {"id": operator_id, "password_hash": password_hash})
+        return row.one_or_none() is not None
 
     async def get(self, operator_id: UUID) -> Operator | None:
         """An operator."""
@@ -117,6 +122,11 @@ async def make_owner(resources: Resources, username: str, password: str) -> None
         operators = Operators(work.connection)
         if not await operators.any():
             await operators.add(username, password, [OWNER], at=resources.clock.now())
+
+
+async def is_password(password: str, password_hash: str | None) -> bool:
+    """Whether the password fits; takes as long without a hash, for a name that nobody has."""
+    return await asyncio.to_thread(_matches, password_hash or _NOBODY, password) and password_hash is not None
 
 
 def _matches(password_hash: str, password: str) -> bool:

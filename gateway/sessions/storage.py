@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.http.identity import Kind, Principal
 from shared.ids import new_id
 
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended(:kind || :subject, 0))")
 _OPEN = text(
     "INSERT INTO sessions (token_digest, id, kind, subject_id, wechat_openid, created_at, last_seen_at, expires_at)"
     " VALUES (:digest, :id, :kind, :subject_id, :wechat_openid, :at, :at, :expires_at)"
@@ -69,6 +70,7 @@ class Sessions:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         expires_at = at + lasts
         subject = {"kind": kind.value, "subject_id": subject_id}
+        await self._connection.execute(_TAKE_TURNS, {"kind": kind.value, "subject": str(subject_id)})
         await self._connection.execute(
             _OPEN,
             subject
@@ -105,6 +107,6 @@ class Sessions:
         """End every login of somebody (ban, erasure, password change)."""
         await self._connection.execute(_CLOSE_ALL, {"kind": kind.value, "subject_id": subject_id})
 
-    async def sweep(self, *, at: datetime, idle: timedelta) -> None:
-        """Forget sessions that ended by themselves."""
-        await self._connection.execute(_SWEEP, {"at": at, "idle_since": at - idle})
+    async def sweep(self, *, at: datetime, idle: timedelta) -> int:
+        """Forget sessions that ended by themselves; returns how many."""
+        return (await self._connection.execute(_SWEEP, {"at": at, "idle_since": at - idle})).rowcount
