@@ -12,7 +12,7 @@ from shared.database import reading
 from shared.http.bodies import Instant, StrictRoute, View
 from shared.http.callers import Operator
 from shared.http.identity import Principal
-from shared.http.paging import After, Limit, Page, cursor, position
+from shared.http.paging import After, Limit, Page, following, place_after, whole_number
 from shared.resources import Resources
 
 _ANNOUNCED = text(
@@ -41,13 +41,11 @@ def announced_router(resources: Resources) -> APIRouter:
         caller: Reader, since: Instant, after: After = None, limit: Limit = 100
     ) -> Page[AnnouncedEvent]:
         """The events announced since an instant, in the order of their announcement."""
-        last = position(after, parts=1) or [0]
+        (last,) = place_after(after, whole_number(below=2**63)) or [0]
         async with reading(resources.engine) as connection:
-            found = await connection.execute(
-                _ANNOUNCED, {"since": since, "after": int(last[0]), "limit": limit + 1}
-            )
+            found = await connection.execute(_ANNOUNCED, {"since": since, "after": last, "limit": limit + 1})
             rows = list(found)
         items = [AnnouncedEvent.model_validate(orjson.loads(row.envelope)) for row in rows[:limit]]
-        return Page(items=items, next=cursor(rows[limit - 1].id) if len(rows) > limit else None)
+        return Page(items=items, next=following(rows, limit, place=lambda row: row.id))
 
     return router

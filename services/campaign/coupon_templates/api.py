@@ -14,13 +14,12 @@ from services.campaign.coupon_templates.usecases import (
 from services.campaign.coupon_templates.views import ClaimableTemplate, CouponTemplateView
 from services.campaign.lifecycle import Status
 from services.campaign.operators import Editor, Reader, record
-from services.campaign.paging import before_id, page_of
 from services.campaign.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.callers import AnyCaller
 from shared.http.identity import Kind
-from shared.http.paging import After, Limit, Page
+from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
 public = service_router("/coupon-templates", tags=["coupons"])
@@ -37,7 +36,7 @@ async def list_claimable_templates(
         items = await claimable_templates(
             connection, member_id=member_id, at=now, before=before_id(after), limit=limit + 1
         )
-    return page_of(items, limit, id_field="template_id")
+    return page_of(items, limit, place=lambda each: each.template_id)
 
 
 @operator.get("")
@@ -49,7 +48,9 @@ async def list_templates(
         found = await CouponTemplates(connection).page(
             before=before_id(after), status=status, limit=limit + 1
         )
-    return page_of([CouponTemplateView.of(each) for each in found], limit, id_field="template_id")
+    return page_of(
+        [CouponTemplateView.of(each) for each in found], limit, place=lambda each: each.template_id
+    )
 
 
 @operator.post("", status_code=201)

@@ -12,7 +12,6 @@ from services.campaign.coupons.lock_storage import LockState
 from services.campaign.coupons.order_coupons import lock_coupon, release_coupon
 from services.campaign.coupons.queries import coupon_view, coupons_of
 from services.campaign.coupons.views import CouponLockView, CouponReleaseView, CouponView
-from services.campaign.paging import before_id, page_of
 from services.campaign.resources import Own
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
@@ -20,7 +19,7 @@ from shared.http.bodies import Body, Id
 from shared.http.callers import CalledBy, Member
 from shared.http.idempotency import Idempotent, once
 from shared.http.identity import Principal
-from shared.http.paging import After, Limit, Page
+from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
 public = service_router(tags=["coupons"])
@@ -61,7 +60,7 @@ async def list_my_coupons(
         items = await coupons_of(
             connection, caller.member_id, state=state, at=now, before=before_id(after), limit=limit + 1
         )
-    return page_of(items, limit, id_field="coupon_id")
+    return page_of(items, limit, place=lambda each: each.coupon_id)
 
 
 @internal.put("/{order_id}")

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from services.campaign.lifecycle import Status
 from services.campaign.operators import Editor, Reader, record
-from services.campaign.paging import before_id, page_of
 from services.campaign.promotions.bodies import FullReductionChange, FullReductionCreate
 from services.campaign.promotions.storage import FullReductions
 from services.campaign.promotions.usecases import (
@@ -18,7 +17,7 @@ from services.campaign.promotions.views import FullReductionView, PromotionView
 from services.campaign.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
-from shared.http.paging import After, Limit, Page
+from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
 public = service_router("/promotions", tags=["promotions"])
@@ -32,7 +31,7 @@ async def list_promotions(own: Own, now: Now, after: After = None, limit: Limit 
         found = await FullReductions(connection).running_page(
             at=now, before=before_id(after), limit=limit + 1
         )
-    return page_of([PromotionView.of(each) for each in found], limit, id_field="promotion_id")
+    return page_of([PromotionView.of(each) for each in found], limit, place=lambda each: each.promotion_id)
 
 
 @operator.get("")
@@ -42,7 +41,9 @@ async def list_full_reductions(
     """All full reductions, newest first."""
     async with reading(own.engine) as connection:
         found = await FullReductions(connection).page(before=before_id(after), status=status, limit=limit + 1)
-    return page_of([FullReductionView.of(each) for each in found], limit, id_field="full_reduction_id")
+    return page_of(
+        [FullReductionView.of(each) for each in found], limit, place=lambda each: each.full_reduction_id
+    )
 
 
 @operator.post("", status_code=201)

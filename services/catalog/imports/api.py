@@ -8,15 +8,14 @@ from uuid import UUID
 from fastapi import File, Request, UploadFile
 
 from services.catalog.imports.files import count_rows
-from services.catalog.imports.rows import RowError
 from services.catalog.imports.storage import ImportState, ProductImport, ProductImports
 from services.catalog.imports.usecases import resume_import, start_import
 from services.catalog.operators import Editor, Reader, record
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import BodyTooLarge, View
-from shared.http.paging import After, Limit, Page, cursor, position
-from shared.http.problems import Invalid, NotFound
+from shared.http.paging import After, Limit, Page, page_of, place_after, plain_text, whole_number
+from shared.http.problems import NotFound
 from shared.http.work import Now, Work, resources
 
 MOST_BYTES = 5 * 1024 * 1024
@@ -99,12 +98,13 @@ async def list_errors(
     async with reading(resources(request).engine) as connection:
         imports = ProductImports(connection)
         _found(await imports.find(import_id))
-        errors = await imports.errors(import_id, after=_position(after), limit=limit + 1)
-    last = errors[limit - 1] if len(errors) > limit else None
-    return Page(
-        items=[_view(error) for error in errors[:limit]],
-        next=cursor(last.row_number, last.column) if last else None,
-    )
+        row_number, column = place_after(after, whole_number(below=2**31), plain_text) or [0, ""]
+        errors = await imports.errors(import_id, after=(row_number, column), limit=limit + 1)
+    items = [
+        ImportErrorView(row_number=error.row_number, column=error.column, reason=error.reason)
+        for error in errors
+    ]
+    return page_of(items, limit, place=lambda each: (each.row_number, each.column))
 
 
 @operator.post("/{import_id}/resume")
@@ -119,19 +119,3 @@ def _found(product_import: ProductImport | None) -> ProductImport:
     if product_import is None:
         raise NotFound()
     return product_import
-
-
-def _view(error: RowError) -> ImportErrorView:
-    return ImportErrorView(row_number=error.row_number, column=error.column, reason=error.reason)
-
-
-def _position(after: str | None) -> tuple[int, str]:
-    found = position(after, parts=2) or [0, ""]
-    if (
-        type(found[0]) is not int
-        or not isinstance(found[1], str)
-        or abs(found[0]) >= 2**31
-        or "\x00" in found[1]
-    ):
-        raise Invalid("The cursor in `after` is not one of ours.")
-    return found[0], found[1]

@@ -42,10 +42,9 @@ async def list_all_products(
 ) -> Page[OperatorProductRow]:
     """All products, newest first; ``words`` must occur in the name or the code."""
     async with reading(resources(request).engine) as connection:
-        rows, following = await operator_products(
+        return await operator_products(
             connection, status=status, category_id=category_id, words=words, after=after, limit=limit
         )
-    return Page(items=[OperatorProductRow.model_validate(dict(row)) for row in rows], next=following)
 
 
 @operator.post("", status_code=201)

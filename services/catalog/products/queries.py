@@ -1,19 +1,18 @@
 """Reading products, for shoppers and for operators, in a fixed number of statements."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.policies.storage import POLICY_OF_PRODUCT
+from services.catalog.products.views import OperatorProductRow
 from services.catalog.straight import Straight
-from shared.http.paging import cursor, position
-from shared.http.problems import Invalid
+from shared.http.paging import Page, before_id, following, instant, page_of, place_after, whole_number
 
 IN_STOCK = (
     "EXISTS (SELECT FROM skus s JOIN stock_levels l ON l.sku_id = s.id"
@@ -48,7 +47,12 @@ _SORTED_BY = {
     Sort.PRICE: ("p.min_price_fen", "bigint", "ASC", ">"),
     Sort.PRICE_DESC: ("p.min_price_fen", "bigint", "DESC", "<"),
 }
-_BOUND = {Sort.SALES: 2**31, Sort.PRICE: 2**63, Sort.PRICE_DESC: 2**63}
+_READ = {
+    Sort.NEWEST: instant,
+    Sort.SALES: whole_number(below=2**31),
+    Sort.PRICE: whole_number(below=2**63),
+    Sort.PRICE_DESC: whole_number(below=2**63),
+}
 
 
 def _list_statement(sort: Sort, *, in_category: bool, is_next: bool) -> str:
@@ -95,7 +99,7 @@ _OPERATOR_LIST = text(
     " WHERE (CAST(:status AS text) IS NULL OR p.status = :status)"
     f" AND (CAST(:category_id AS uuid) IS NULL OR {_BELOW.format(':category_id')})"
     " AND (CAST(:words AS text) IS NULL OR p.name ILIKE :words OR p.product_code ILIKE :words)"
-    " AND (CAST(:after AS uuid) IS NULL OR p.id < :after) ORDER BY p.id DESC LIMIT :limit"
+    " AND p.id < :before ORDER BY p.id DESC LIMIT :limit"
 )
 _STOCK_OF_SKUS = text("SELECT sku_id, on_hand, reserved, sold FROM stock_levels WHERE sku_id = ANY(:sku_ids)")
 
@@ -104,16 +108,13 @@ async def list_products(
     connection: Straight, *, category_id: UUID | None, sort: Sort, after: str | None, limit: int
 ) -> dict[str, Any]:
     """The document of one page of products on sale, descendants of the category included; one statement."""
-    found = position(after, parts=2)
+    found = place_after(after, _READ[sort], UUID)
     values: list[Any] = [category_id] if category_id else []
-    values += _position(sort, found) if found else []
+    values += found or []
     statement = _LISTS[sort, category_id is not None, found is not None]
     rows = [dict(row) for row in await connection.fetch(statement, limit + 1, *values)]
-    positions = [row.pop("position") for row in rows]
-    following = (
-        cursor(_written(positions[limit - 1]), rows[limit - 1]["product_id"]) if len(rows) > limit else None
-    )
-    return {"items": rows[:limit], "next": following}
+    places = [(row.pop("position"), row["product_id"]) for row in rows]
+    return {"items": rows[:limit], "next": following(places, limit, place=lambda place: place)}
 
 
 async def product_detail(connection: Straight, product_id: UUID) -> dict[str, Any] | None:
@@ -140,18 +141,18 @@ async def operator_products(
     words: str | None,
     after: str | None,
     limit: int,
-) -> tuple[list[RowMapping], str | None]:
+) -> Page[OperatorProductRow]:
     """One page of all products, newest first; ``words`` must occur in name or code."""
-    found = position(after, parts=1)
     values = {
         "status": status,
         "category_id": category_id,
         "words": f"%{_escaped(words)}%" if words else None,
-        "after": _uuid(found[0]) if found else None,
+        "before": before_id(after),
         "limit": limit + 1,
     }
-    rows = (await connection.execute(_OPERATOR_LIST, values)).mappings().all()
-    return list(rows[:limit]), cursor(rows[limit - 1]["product_id"]) if len(rows) > limit else None
+    rows = (await connection.execute(_OPERATOR_LIST, values)).mappings()
+    items = [OperatorProductRow.model_validate(dict(row)) for row in rows]
+    return page_of(items, limit, place=lambda row: row.product_id)
 
 
 async def stock_of(connection: AsyncConnection, sku_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
@@ -163,32 +164,6 @@ async def stock_of(connection: AsyncConnection, sku_ids: Sequence[UUID]) -> dict
 def _raw(json: str | None) -> Any:
     """JSON from PostgreSQL, passed on as it is."""
     return None if json is None else orjson.Fragment(json)
-
-
-def _written(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _position(sort: Sort, found: list[Any]) -> list[Any]:
-    """The position in a cursor, checked: a cursor is the client's word."""
-    value, id_ = found
-    try:
-        if sort is Sort.NEWEST:
-            value = datetime.fromisoformat(value)
-            if value.tzinfo is None:
-                raise ValueError("no zone")
-        elif type(value) is not int or abs(value) >= _BOUND[sort]:
-            raise ValueError("no number")
-    except (ValueError, TypeError) as error:
-        raise Invalid("The cursor in `after` is not one of ours.") from error
-    return [value, _uuid(id_)]
-
-
-def _uuid(value: Any) -> UUID:
-    try:
-        return UUID(value)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Invalid("The cursor in `after` is not one of ours.") from error
 
 
 def _escaped(words: str) -> str:

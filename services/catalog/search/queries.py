@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.catalog.products.queries import CARD, IN_STOCK
 from services.catalog.search.engine import Hits
 from services.catalog.straight import Straight
-from shared.http.paging import cursor, position
-from shared.http.problems import Invalid
+from shared.http.paging import following, place_after, whole_number
 
 _CARDS = f"""
     WITH ranked AS (
@@ -36,11 +35,11 @@ _HISTORY = "SELECT query FROM search_history WHERE member_id = $1 AND query LIKE
 async def ranked_cards(connection: Straight, hits: Hits, *, after: str | None, limit: int) -> dict[str, Any]:
     """One page of hits as cards, by relevance, sales and stock; goods that are sold out sink."""
     ids, scores = [hit.product_id for hit in hits.found], [hit.score for hit in hits.found]
-    found = await connection.fetch(_CARDS, ids, scores, *_beyond(after), limit + 1)
-    rows = [dict(row) for row in found]
-    positions = [row.pop("position") for row in rows]
-    following = cursor(positions[limit - 1], rows[limit - 1]["product_id"]) if len(rows) > limit else None
-    return {"items": rows[:limit], "next": following, "is_exact": hits.is_exact}
+    beyond = place_after(after, whole_number(below=2**31), UUID) or [None, None]
+    rows = [dict(row) for row in await connection.fetch(_CARDS, ids, scores, *beyond, limit + 1)]
+    places = [(row.pop("position"), row["product_id"]) for row in rows]
+    next_ = following(places, limit, place=lambda place: place)
+    return {"items": rows[:limit], "next": next_, "is_exact": hits.is_exact}
 
 
 async def hot_queries(connection: Straight, *, since: date, limit: int) -> list[str]:
@@ -60,14 +59,3 @@ async def own_queries(connection: Straight, member_id: UUID, beginning: str, *, 
     """What a member searched for lately that begins so."""
     prefix = beginning.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
     return [row[0] for row in await connection.fetch(_HISTORY, member_id, prefix, limit)]
-
-
-def _beyond(after: str | None) -> tuple[int | None, UUID | None]:
-    if (found := position(after, parts=2)) is None:
-        return None, None
-    try:
-        if type(found[0]) is not int or not 0 <= found[0] < 2**31:
-            raise ValueError("no score")
-        return found[0], UUID(found[1])
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Invalid("The cursor in `after` is not one of ours.") from error

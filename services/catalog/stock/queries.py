@@ -1,22 +1,20 @@
 """Reading stock, for operators."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.http.bodies import View
-from shared.http.paging import Page, cursor, position
-from shared.http.problems import Invalid
+from shared.http.paging import Page, following, place_after, whole_number
 
 _LEVEL = text("SELECT sku_id, on_hand, reserved, sold FROM stock_levels WHERE sku_id = :sku_id")
 _MOVEMENTS = text(
     "SELECT id, kind, on_hand, reserved, sold, source_type, source_id, reason, moved_at FROM stock_movements"
     " WHERE sku_id = :sku_id AND id < :before ORDER BY id DESC LIMIT :limit"
 )
-_LAST = 2**63 - 1
+_BEYOND_EVERY_ID = 2**63 - 1
 
 
 class StockLevel(View):
@@ -60,10 +58,10 @@ async def stock_movements(
     connection: AsyncConnection, sku_id: UUID, *, after: str | None, limit: int
 ) -> Page[StockMovement]:
     """One page of a SKU's ledger, newest first."""
-    found: list[Any] = position(after, parts=1) or [_LAST]
-    if type(found[0]) is not int or not 0 <= found[0] <= _LAST:
-        raise Invalid("The cursor in `after` is not one of ours.")
-    values = {"sku_id": sku_id, "before": found[0], "limit": limit + 1}
+    (before,) = place_after(after, whole_number(below=2**63)) or [_BEYOND_EVERY_ID]
+    values = {"sku_id": sku_id, "before": before, "limit": limit + 1}
     rows = [dict(row) for row in (await connection.execute(_MOVEMENTS, values)).mappings()]
-    following = cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
-    return Page(items=[StockMovement.model_validate(row) for row in rows[:limit]], next=following)
+    return Page(
+        items=[StockMovement.model_validate(row) for row in rows[:limit]],
+        next=following(rows, limit, place=lambda row: row["id"]),
+    )

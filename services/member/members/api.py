@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.addresses.domain import open_contact
 from services.member.consents.usecases import live_consents
-from services.member.cursors import id_position
 from services.member.levels.domain import Level, level_of
 from services.member.levels.usecases import shop_levels
 from services.member.members.queries import newest_first, openid_of, overview, standing
@@ -27,7 +26,7 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View
 from shared.http.callers import CalledBy, Member, Operator
-from shared.http.paging import After, Limit, Page, cursor
+from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
 router = service_router(tags=["members"])
@@ -127,12 +126,11 @@ async def change_me(body: ProfileChange, caller: Member, work: Work, keys: Keys,
 @router.get("/operator/members", dependencies=[ReadsMembers])
 async def list_members(own: Own, limit: Limit = 20, after: After = None) -> Page[MemberView]:
     """Members, the newest first."""
-    before = id_position(after)
     async with reading(own.engine) as connection:
-        rows = await newest_first(connection, before=before, limit=limit + 1)
+        rows = await newest_first(connection, before=before_id(after), limit=limit + 1)
         levels = await shop_levels(connection)
-    items = [_member_view(row, levels, own.field_keys) for row in rows[:limit]]
-    return Page(items=items, next=cursor(items[-1].member_id) if len(rows) > limit else None)
+    items = [_member_view(row, levels, own.field_keys) for row in rows]
+    return page_of(items, limit, place=lambda each: each.member_id)
 
 
 @router.get("/operator/members/{member_id}", dependencies=[ReadsMembers])

@@ -16,7 +16,6 @@ _OVERVIEW = (
 )
 _ONE = text(f"{_OVERVIEW} WHERE m.id = :id")
 _PAGE = text(f"{_OVERVIEW} WHERE m.id < :before ORDER BY m.id DESC LIMIT :limit")
-_LAST = UUID(int=2**128 - 1)
 _STANDING = text(
     "SELECT g.growth, p.spendable, r.points_per_yuan, r.points_max_ratio_bp, a.id AS address_id, a.details_sealed"
     " FROM growth_accounts g JOIN points_accounts p ON p.member_id = g.member_id CROSS JOIN point_rules r"
@@ -34,9 +33,9 @@ async def overview(connection: AsyncConnection, member_id: UUID) -> Row[Any]:
     return row
 
 
-async def newest_first(connection: AsyncConnection, *, before: UUID | None, limit: int) -> Sequence[Row[Any]]:
+async def newest_first(connection: AsyncConnection, *, before: UUID, limit: int) -> Sequence[Row[Any]]:
     """Members registered before one, the newest first."""
-    return (await connection.execute(_PAGE, {"before": before or _LAST, "limit": limit})).all()
+    return (await connection.execute(_PAGE, {"before": before, "limit": limit})).all()
 
 
 async def standing(connection: AsyncConnection, member_id: UUID) -> Row[Any]:

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import Depends, Response
 from pydantic import Field
 
-from services.member.cursors import id_position
 from services.member.points.domain import MAX_POINTS, Kind, PointRules
 from services.member.points.hold_points import hold_points, release_points
 from services.member.points.holds import Hold, HoldState
@@ -21,7 +20,7 @@ from shared.http.bodies import BasisPoints, Body, Id, Text, View
 from shared.http.callers import ROLES, CalledBy, Member, Operator
 from shared.http.idempotency import Idempotent, once
 from shared.http.identity import Principal
-from shared.http.paging import After, Limit, Page, cursor
+from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.problems import Invalid
 from shared.http.work import Now, Work
 
@@ -139,9 +138,8 @@ async def my_points(caller: Member, own: Own) -> PointsView:
 @router.get("/me/points/entries")
 async def my_entries(caller: Member, own: Own, limit: Limit = 20, after: After = None) -> Page[EntryView]:
     """What moved the caller's spendable points, the newest first."""
-    before = id_position(after)
     async with reading(own.engine) as connection:
-        rows = await spendable_entries(connection, caller.member_id, before=before, limit=limit + 1)
+        rows = await spendable_entries(connection, caller.member_id, before=before_id(after), limit=limit + 1)
     items = [
         EntryView(
             entry_id=row.id,
@@ -151,9 +149,9 @@ async def my_entries(caller: Member, own: Own, limit: Limit = 20, after: After =
             reason=row.reason,
             at=row.at,
         )
-        for row in rows[:limit]
+        for row in rows
     ]
-    return Page(items=items, next=cursor(items[-1].entry_id) if len(rows) > limit else None)
+    return page_of(items, limit, place=lambda each: each.entry_id)
 
 
 @router.put("/internal/points-holds/{order_id}", dependencies=[Depends(CalledBy("order"))])

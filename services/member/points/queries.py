@@ -23,7 +23,6 @@ _ENTRIES = text(
     " FROM points_transfers WHERE member_id = :member_id AND id < :before"
     " AND 'spendable' IN (from_account, to_account) ORDER BY id DESC LIMIT :limit"
 )
-_LAST = UUID(int=2**128 - 1)
 
 
 async def points_overview(connection: AsyncConnection, member_id: UUID) -> Row[Any]:
@@ -35,10 +34,8 @@ async def points_overview(connection: AsyncConnection, member_id: UUID) -> Row[A
 
 
 async def spendable_entries(
-    connection: AsyncConnection, member_id: UUID, *, before: UUID | None, limit: int
+    connection: AsyncConnection, member_id: UUID, *, before: UUID, limit: int
 ) -> Sequence[Row[Any]]:
     """What moved a member's spendable points, the newest first."""
-    found = await connection.execute(
-        _ENTRIES, {"member_id": member_id, "before": before or _LAST, "limit": limit}
-    )
-    return found.all()
+    values = {"member_id": member_id, "before": before, "limit": limit}
+    return (await connection.execute(_ENTRIES, values)).all()

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import Field
 
 from services.order.checkout.bodies import CheckoutWish
-from services.order.cursors import after_id
 from services.order.orders.close_order import cancel_order
 from services.order.orders.details import OrderDetailView, detail
 from services.order.orders.domain import OrderStatus
@@ -20,7 +19,7 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.callers import Member
 from shared.http.idempotency import Idempotent
-from shared.http.paging import After, Limit, Page, cursor
+from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now
 
 router = service_router("/orders", tags=["orders"])
@@ -52,14 +51,11 @@ async def list_orders(
     """The caller's orders, latest first."""
     async with reading(resources.engine) as connection:
         orders = await orders_of_member(
-            connection, caller.member_id, status=status, after=after_id(after), limit=limit + 1
+            connection, caller.member_id, status=status, before=before_id(after), limit=limit + 1
         )
-        page = orders[:limit]
-        lines = await lines_of(connection, page)
-    return Page(
-        items=[OrderView.of(order, lines[order.id]) for order in page],
-        next=cursor(page[-1].id) if len(orders) > limit else None,
-    )
+        lines = await lines_of(connection, orders)
+    items = [OrderView.of(order, lines[order.id]) for order in orders]
+    return page_of(items, limit, place=lambda each: each.order_id)
 
 
 @router.get("/{order_id}")

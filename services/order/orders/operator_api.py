@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import AwareDatetime
 
-from services.order.cursors import after_id
 from services.order.orders.details import OperatorOrderDetailView, OperatorOrderView, operator_detail
 from services.order.orders.domain import OrderStatus
 from services.order.orders.queries import OrderFilter, all_orders, lines_of
@@ -17,7 +16,7 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.callers import ROLES, Operator
 from shared.http.identity import Principal
-from shared.http.paging import After, Limit, Page, cursor
+from shared.http.paging import After, Limit, Page, before_id, page_of
 
 router = service_router("/operator/orders", tags=["orders"])
 
@@ -45,15 +44,10 @@ async def list_orders(
         placed_before=placed_before,
     )
     async with reading(resources.engine) as connection:
-        orders = await all_orders(connection, wanted, after=after_id(after), limit=limit + 1)
-        page = orders[:limit]
-        lines = await lines_of(connection, page)
-    return Page(
-        items=[
-            OperatorOrderView(**told(order, lines[order.id]), member_id=order.member_id) for order in page
-        ],
-        next=cursor(page[-1].id) if len(orders) > limit else None,
-    )
+        orders = await all_orders(connection, wanted, before=before_id(after), limit=limit + 1)
+        lines = await lines_of(connection, orders)
+    items = [OperatorOrderView(**told(order, lines[order.id]), member_id=order.member_id) for order in orders]
+    return page_of(items, limit, place=lambda each: each.order_id)
 
 
 @router.get("/{order_id}")

@@ -17,8 +17,7 @@ _LINE = ", ".join(field.name for field in fields(BoughtLine))
 _OF_MEMBER = text(
     f"SELECT {_ORDER} FROM orders WHERE member_id = :member_id"
     " AND (CAST(:status AS text) IS NULL OR status = :status)"
-    " AND (CAST(:after AS uuid) IS NULL OR id < :after)"
-    " AND status <> 'creating' AND close_reason IS DISTINCT FROM 'refused'"
+    " AND id < :before AND status <> 'creating' AND close_reason IS DISTINCT FROM 'refused'"
     " AND close_reason IS DISTINCT FROM 'unavailable' ORDER BY id DESC LIMIT :limit"
 )
 _ALL = text(
@@ -27,7 +26,7 @@ _ALL = text(
     " AND (CAST(:order_number AS text) IS NULL OR order_number = :order_number)"
     " AND (CAST(:placed_from AS timestamptz) IS NULL OR placed_at >= :placed_from)"
     " AND (CAST(:placed_before AS timestamptz) IS NULL OR placed_at < :placed_before)"
-    " AND (CAST(:after AS uuid) IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
+    " AND id < :before ORDER BY id DESC LIMIT :limit"
 )
 _LINES = text(
     f"SELECT order_id, {_LINE} FROM order_lines WHERE order_id = ANY(:order_ids) ORDER BY order_id, id"
@@ -66,20 +65,20 @@ async def orders_of_member(
     member_id: UUID,
     *,
     status: OrderStatus | None,
-    after: UUID | None,
+    before: UUID,
     limit: int,
 ) -> list[Order]:
     """The member's orders that came to be, latest first."""
-    asked = {"member_id": member_id, "status": status, "after": after, "limit": limit}
+    asked = {"member_id": member_id, "status": status, "before": before, "limit": limit}
     return [to_order(row) for row in await connection.execute(_OF_MEMBER, asked)]
 
 
 async def all_orders(
-    connection: AsyncConnection, wanted: OrderFilter, *, after: UUID | None, limit: int
+    connection: AsyncConnection, wanted: OrderFilter, *, before: UUID, limit: int
 ) -> list[Order]:
     """The orders an operator looks for, latest first."""
     asked = {field.name: getattr(wanted, field.name) for field in fields(OrderFilter)}
-    rows = await connection.execute(_ALL, {**asked, "after": after, "limit": limit})
+    rows = await connection.execute(_ALL, {**asked, "before": before, "limit": limit})
     return [to_order(row) for row in rows]
 
 

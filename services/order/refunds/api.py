@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import Depends, Response
 from pydantic import Field, model_validator
 
-from services.order.cursors import after_id
 from services.order.orders.storage import Orders
 from services.order.refunds.domain import RefundStatus
 from services.order.refunds.request_refund import RefundWish, request_refund, retry_refund
@@ -19,7 +18,7 @@ from shared.http.bodies import Body, Id, Quantity, Text
 from shared.http.callers import ROLES, Member, Operator
 from shared.http.idempotency import Idempotent, once
 from shared.http.identity import Principal
-from shared.http.paging import After, Limit, Page, cursor
+from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
 router = service_router(tags=["refunds"])
@@ -84,9 +83,9 @@ async def list_refunds(
     after: After = None,
 ) -> Page[OperatorRefundView]:
     """Refunds of all orders, latest first."""
-    refunds = await Refunds(work.connection).page(status=status, after=after_id(after), limit=limit + 1)
-    items = await operator_refunds(work.connection, refunds[:limit])
-    return Page(items=items, next=cursor(items[-1].refund_id) if len(refunds) > limit else None)
+    refunds = await Refunds(work.connection).page(status=status, before=before_id(after), limit=limit + 1)
+    items = await operator_refunds(work.connection, refunds)
+    return page_of(items, limit, place=lambda each: each.refund_id)
 
 
 @router.post("/operator/refunds/{refund_id}/retry")

@@ -26,7 +26,7 @@ _FIND = text(f"SELECT {_REFUND} FROM refunds WHERE id = :id")
 _OF_ORDER = text(f"SELECT {_REFUND} FROM refunds WHERE order_id = :order_id ORDER BY number")
 _PAGE = text(
     f"SELECT {_REFUND} FROM refunds WHERE (CAST(:status AS text) IS NULL OR status = :status)"
-    " AND (CAST(:after AS uuid) IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
+    " AND id < :before ORDER BY id DESC LIMIT :limit"
 )
 _UNITS = text(
     "SELECT refund_id, order_line_id, sku_id, product_id, refund_lines.quantity, amount_fen, points_returned"
@@ -88,9 +88,9 @@ class Refunds:
         rows = await self._connection.execute(_OF_ORDER, {"order_id": order_id})
         return [_refund(row) for row in rows.mappings()]
 
-    async def page(self, *, status: RefundStatus | None, after: UUID | None, limit: int) -> list[Refund]:
+    async def page(self, *, status: RefundStatus | None, before: UUID, limit: int) -> list[Refund]:
         """Refunds of all orders, latest first."""
-        rows = await self._connection.execute(_PAGE, {"status": status, "after": after, "limit": limit})
+        rows = await self._connection.execute(_PAGE, {"status": status, "before": before, "limit": limit})
         return [_refund(row) for row in rows.mappings()]
 
     async def units(self, refund_ids: Sequence[UUID]) -> dict[UUID, list[RefundUnits]]:

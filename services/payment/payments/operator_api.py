@@ -13,8 +13,8 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
 from shared.http.callers import ROLES, Operator
-from shared.http.paging import After, Limit, Page, cursor, position
-from shared.http.problems import Invalid, NotFound
+from shared.http.paging import After, Limit, Page, before_id, page_of
+from shared.http.problems import NotFound
 
 router = service_router("/operator", tags=["operator"])
 AnyOperator = Depends(Operator(*ROLES))
@@ -126,10 +126,10 @@ async def list_payments(
     """Payments, newest first; ``is_disputed`` shows only those that need a person's attention."""
     async with reading(resources.engine) as connection:
         rows = await queries.list_payments(
-            connection, status=status, is_disputed=is_disputed, after=_after(after), limit=limit + 1
+            connection, status=status, is_disputed=is_disputed, before=before_id(after), limit=limit + 1
         )
-    items = [PaymentSummary(**row) for row in rows[:limit]]
-    return Page(items=items, next=cursor(items[-1].payment_id) if len(rows) > limit else None)
+    items = [PaymentSummary(**row) for row in rows]
+    return page_of(items, limit, place=lambda each: each.payment_id)
 
 
 @router.get("/payments/{order_id}", dependencies=[AnyOperator])
@@ -148,11 +148,3 @@ async def show_cash_accounts(resources: Own) -> CashAccountsView:
     async with reading(resources.engine) as connection:
         rows = await queries.balances(connection)
     return CashAccountsView(items=[CashAccountView(**row) for row in rows])
-
-
-def _after(after: str | None) -> UUID | None:
-    found = position(after, parts=1)
-    try:
-        return None if found is None else UUID(str(found[0]))
-    except ValueError as error:
-        raise Invalid("The cursor in `after` is not one of ours.") from error

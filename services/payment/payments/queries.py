@@ -11,7 +11,7 @@ _LIST = text(
     " refunded_fen, opened_at, expires_at, disputed_at, paid_at, closed_at FROM payments"
     " WHERE (CAST(:status AS text) IS NULL OR status = :status)"
     " AND (NOT :is_disputed OR disputed_at IS NOT NULL)"
-    " AND (CAST(:after AS uuid) IS NULL OR payment_id < :after) ORDER BY payment_id DESC LIMIT :limit"
+    " AND payment_id < :before ORDER BY payment_id DESC LIMIT :limit"
 )
 _ONE = text(
     "SELECT payment_id, order_id, order_number, member_id, status, method, transaction_id, amount_fen, paid_fen,"
@@ -40,11 +40,11 @@ _BALANCES = text(
 
 
 async def list_payments(
-    connection: AsyncConnection, *, status: str | None, is_disputed: bool, after: UUID | None, limit: int
+    connection: AsyncConnection, *, status: str | None, is_disputed: bool, before: UUID, limit: int
 ) -> list[dict[str, Any]]:
     """Payments, newest first."""
     rows = await connection.execute(
-        _LIST, {"status": status, "is_disputed": is_disputed, "after": after, "limit": limit}
+        _LIST, {"status": status, "is_disputed": is_disputed, "before": before, "limit": limit}
     )
     return [row._asdict() for row in rows]
 

@@ -17,8 +17,7 @@ from shared.http.bodies import View
 from shared.http.callers import ROLES, Operator
 from shared.http.idempotency import Idempotent, once
 from shared.http.identity import Principal
-from shared.http.paging import After, Limit, Page, cursor, position
-from shared.http.problems import Invalid
+from shared.http.paging import After, Limit, Page, instant, page_of, place_after, plain_text
 from shared.http.work import Now
 
 router = service_router("/operator/refund-attempts", tags=["operator"])
@@ -53,12 +52,12 @@ async def list_refund_attempts(
 ) -> Page[RefundAttemptView]:
     """Refund attempts, newest first; ``abnormal``, ``closed`` and ``refused`` ones wait for a decision."""
     async with reading(resources.engine) as connection:
+        before_at, before_number = place_after(after, instant, plain_text) or [None, None]
         rows = await queries.list_refund_attempts(
-            connection, status=status, before=_before(after), limit=limit + 1
+            connection, status=status, before_at=before_at, before_number=before_number, limit=limit + 1
         )
-    items = [RefundAttemptView(**row) for row in rows[:limit]]
-    last = cursor(items[-1].requested_at, items[-1].out_refund_no) if len(rows) > limit else None
-    return Page(items=items, next=last)
+    items = [RefundAttemptView(**row) for row in rows]
+    return page_of(items, limit, place=lambda each: (each.requested_at, each.out_refund_no))
 
 
 @router.post("/{out_refund_no}/retry", status_code=202, response_model=RefundAttemptView)
@@ -78,11 +77,3 @@ async def retry(out_refund_no: str, resources: Own, operator: Finance, key: Idem
         return RefundAttemptView(**await queries.refund_attempt(work.connection, number))
 
     return await once(resources.engine, key, do, status=202)
-
-
-def _before(after: str | None) -> tuple[datetime, str] | None:
-    found = position(after, parts=2)
-    try:
-        return None if found is None else (datetime.fromisoformat(str(found[0])), str(found[1]))
-    except ValueError as error:
-        raise Invalid("The cursor in `after` is not one of ours.") from error

@@ -1,5 +1,6 @@
 """What operators see of refund attempts."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -22,10 +23,14 @@ _ONE = text(
 
 
 async def list_refund_attempts(
-    connection: AsyncConnection, *, status: str | None, before: tuple[Any, str] | None, limit: int
+    connection: AsyncConnection,
+    *,
+    status: str | None,
+    before_at: datetime | None,
+    before_number: str | None,
+    limit: int,
 ) -> list[dict[str, Any]]:
-    """Refund attempts, newest first; ``before`` is the (requested_at, out_refund_no) of the page before."""
-    before_at, before_number = before or (None, None)
+    """Refund attempts, newest first, from before the last one of the page before."""
     rows = await connection.execute(
         _LIST,
         {"status": status, "before_at": before_at, "before_number": before_number, "limit": limit},

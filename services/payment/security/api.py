@@ -12,8 +12,7 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
 from shared.http.callers import Operator
-from shared.http.paging import After, Limit, Page, cursor, position
-from shared.http.problems import Invalid
+from shared.http.paging import After, Limit, Page, before_id, page_of
 
 router = service_router("/operator/payment-security-events", tags=["operator"])
 
@@ -33,12 +32,6 @@ async def list_security_events(
     resources: Own, after: After = None, limit: Limit = 20
 ) -> Page[SecurityEventView]:
     """Refused, unknown and disputed statements, newest first."""
-    found = position(after, parts=1)
-    try:
-        before = None if found is None else UUID(str(found[0]))
-    except ValueError as error:
-        raise Invalid("The cursor in `after` is not one of ours.") from error
     async with reading(resources.engine) as connection:
-        rows = await list_events(connection, before=before, limit=limit + 1)
-    items = [SecurityEventView(**row) for row in rows[:limit]]
-    return Page(items=items, next=cursor(items[-1].id) if len(rows) > limit else None)
+        rows = await list_events(connection, before=before_id(after), limit=limit + 1)
+    return page_of([SecurityEventView(**row) for row in rows], limit, place=lambda each: each.id)

@@ -8,13 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _LIST = text(
     "SELECT id, kind, subject, detail, at FROM security_events"
-    " WHERE CAST(:before AS uuid) IS NULL OR id < :before ORDER BY id DESC LIMIT :limit"
+    " WHERE id < :before ORDER BY id DESC LIMIT :limit"
 )
 
 
-async def list_events(
-    connection: AsyncConnection, *, before: UUID | None, limit: int
-) -> list[dict[str, Any]]:
+async def list_events(connection: AsyncConnection, *, before: UUID, limit: int) -> list[dict[str, Any]]:
     """Security events, newest first, from before the last one of the page before."""
     rows = await connection.execute(_LIST, {"before": before, "limit": limit})
     return [row._asdict() for row in rows]
