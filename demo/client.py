@@ -1,5 +1,6 @@
 """A client of the shop's public API, as a mini-program or a console has one."""
 
+import json
 from typing import Any
 
 import httpx
@@ -50,6 +51,10 @@ class Client:
         """Upload something."""
         return await self._send("PUT", path, content=body, headers={"content-type": content_type})
 
+    async def post_bytes(self, path: str, body: bytes, *, headers: dict[str, str]) -> Any:
+        """Send something as it is, for example with a signature over it."""
+        return await self._send("POST", path, content=body, headers=headers)
+
     async def patch(self, path: str, body: Any) -> Any:
         """Change something."""
         return await self._send("PATCH", path, json=body)
@@ -63,8 +68,14 @@ class Client:
         if self.token is not None:
             headers["authorization"] = f"Bearer {self.token}"
         self.calls += 1
-        answer = await self._http.request(method, path, headers=headers, **more)
-        value = answer.json() if answer.content else None
-        if answer.status_code >= 400:
-            raise Refused(method, path, answer.status_code, value if isinstance(value, dict) else {})
+        status, body = await self._exchange(method, path, headers, **more)
+        value = json.loads(body) if body else None
+        if status >= 400:
+            raise Refused(method, path, status, value if isinstance(value, dict) else {})
         return value
+
+    async def _exchange(
+        self, method: str, path: str, headers: dict[str, str], **more: Any
+    ) -> tuple[int, bytes]:
+        answer = await self._http.request(method, path, headers=headers, **more)
+        return answer.status_code, answer.content

@@ -5,23 +5,23 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-import httpx
+import aiohttp
 
 from demo.catalogue import load
-from demo.client import Client
 from demo.filling.agenda import Agenda
 from demo.filling.books import check_books, check_nothing_is_stalled
 from demo.filling.giveaways import announce_giveaways
 from demo.filling.goods import add_goods
 from demo.filling.home import arrange_home
+from demo.filling.in_process import InProcessClient
 from demo.filling.stage import Stage
 from demo.filling.time import Time
 from demo.filling.wechat import REFUNDS_AT_ONCE, WeChat
 from demo.filling.weeks import live
 from demo.people import plan
-from deploy.layout import GATEWAY
 from deploy.local.platform import Platform
 from shared.clock import ManualClock, day_starts_at, shop_day
+from shared.http.services import LocalExchange
 
 SEED: Final = 20260101
 WEEKS: Final = 4
@@ -52,19 +52,16 @@ async def fill(
     visits = plan(
         shop, seed=SEED, start=shop_day(start), weeks=weeks, people=people, visits_a_week=visits_a_week
     )
-    transport = httpx.ASGITransport(platform.apps[GATEWAY])
-    async with (
-        httpx.AsyncClient(transport=transport, base_url="http://shop") as http,
-        _wechat_of_that_time(simulator_url) as wechat,
-    ):
+    exchange = LocalExchange(platform.apps)
+    async with _wechat_of_that_time(simulator_url) as wechat:
         time = Time(platform, clock, wechat)
-        owner = Client(http)
+        owner = InProcessClient(exchange)
         login = {"username": "owner", "password": owner_password}
         owner.token = (await owner.post("/operator/auth/login", login))["token"]
         goods = await add_goods(owner, shop, show)
         await arrange_home(owner, shop, goods)
         await announce_giveaways(owner, shop, goods)
-        stage = Stage(http, owner, wechat, time, Agenda(), goods)
+        stage = Stage(exchange, owner, InProcessClient(exchange), wechat, time, Agenda(), goods)
         await live(stage, visits, until=start + timedelta(weeks=weeks), show=show)
         await check_nothing_is_stalled(platform)
         await check_books(owner, wechat)
@@ -77,7 +74,8 @@ async def fill(
 @asynccontextmanager
 async def _wechat_of_that_time(simulator_url: str) -> AsyncIterator[WeChat]:
     """WeChat, which settles refunds at once until the end; its clock is right again then."""
-    async with httpx.AsyncClient(base_url=simulator_url, timeout=30, trust_env=False) as http:
+    timeout = aiohttp.ClientTimeout(total=30)
+    async with aiohttp.ClientSession(simulator_url, timeout=timeout) as http:
         wechat = WeChat(http)
         rules = await wechat.rules()
         try:

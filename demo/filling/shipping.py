@@ -77,8 +77,7 @@ async def _push(stage: Stage, body: bytes) -> None:
     secret = (Path(os.environ[SECRETS_FOLDER]) / "order_logistics_secret").read_bytes()
     signature = hmac.new(secret, body, hashlib.sha256).hexdigest()
     headers = {"content-type": "application/json", "x-logistics-signature": signature}
-    answer = await stage.http.post("/callbacks/logistics", content=body, headers=headers)
-    answer.raise_for_status()
+    await stage.carrier.post_bytes("/callbacks/logistics", body, headers=headers)
 
 
 async def _receive(stage: Stage, parcel: Parcel) -> None:

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import httpx
-
 from demo.client import Client
 from demo.filling.agenda import Agenda
 from demo.filling.goods import Goods
@@ -13,6 +11,7 @@ from demo.filling.time import Time
 from demo.filling.wechat import WeChat
 from demo.shoppers import Shopper
 from demo.visits import Paid
+from shared.http.services import LocalExchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,11 @@ class Parcel:
 
 @dataclass
 class Stage:
-    """Everybody: the shop behind ``http``, its owner, WeChat, the visitors so far; and what is still to come."""
+    """Everybody: the shop behind ``exchange``, its owner, the carrier, WeChat, the visitors so far; and what is still to come."""
 
-    http: httpx.AsyncClient
+    exchange: LocalExchange
     owner: Client
+    carrier: Client
     wechat: WeChat
     time: Time
     agenda: Agenda

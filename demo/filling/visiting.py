@@ -4,8 +4,8 @@ from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from demo.client import Client
 from demo.filling.buying import place_order
+from demo.filling.in_process import InProcessClient
 from demo.filling.stage import Stage, Visitor
 from demo.visits import Behaviour, Visit
 from shared.ids import new_id
@@ -44,7 +44,9 @@ async def log_in(stage: Stage, visitor: Visitor, *, scene: int) -> None:
 async def _meet(stage: Stage, visit: Visit) -> Visitor:
     shopper = visit.shopper
     openid = await stage.wechat.user(nickname=shopper.nickname, phone=shopper.address.phone)
-    return Visitor(shopper, Client(stage.http), openid, uuid5(NAMESPACE_URL, f"demo/{shopper.key}"))
+    return Visitor(
+        shopper, InProcessClient(stage.exchange), openid, uuid5(NAMESPACE_URL, f"demo/{shopper.key}")
+    )
 
 
 async def _introduce(visitor: Visitor) -> None:

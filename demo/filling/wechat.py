@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-import httpx
+import aiohttp
 
 REFUNDS_AT_ONCE = {"refund_settles_after_seconds": 0.0}
 
@@ -11,7 +11,7 @@ REFUNDS_AT_ONCE = {"refund_settles_after_seconds": 0.0}
 class WeChat:
     """What happens at WeChat; ``http`` reaches the simulator."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
 
     async def user(self, *, nickname: str, phone: str) -> str:
@@ -52,7 +52,7 @@ class WeChat:
         return await self._send("GET", "/books")
 
     async def _send(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        answer = await self._http.request(method, f"/_control{path}", json=body)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
+        async with self._http.request(method, f"/_control{path}", json=body) as answer:
+            answer.raise_for_status()
+            found: dict[str, Any] = await answer.json()
+            return found
