@@ -1,7 +1,8 @@
 """Who changed what, and when: an append-only, hash-chained log of operators' changes (SEC14, V5)."""
 
 import hashlib
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +20,36 @@ _APPEND = text(
     " VALUES (:id, :at, :actor_id, :actor_roles, :action, :subject,"
     " CAST(:before AS jsonb), CAST(:after AS jsonb), :previous_hash, :hash)"
 )
+_ENTRIES = text(
+    "SELECT position, id, at, actor_id, actor_roles, action, subject, before, after, previous_hash, hash FROM audit_log"
+    " WHERE (CAST(:before_position AS bigint) IS NULL OR position < :before_position)"
+    " AND (CAST(:subject AS text) IS NULL OR subject = :subject) ORDER BY position DESC LIMIT :limit"
+)
+_CHAIN = text(
+    "SELECT position, id, at, actor_id, actor_roles, action, subject, before, after, previous_hash, hash FROM audit_log"
+    " WHERE position > :position ORDER BY position LIMIT 1000"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One recorded change; its hash covers everything in it and the hash of the entry before."""
+
+    position: int
+    id: UUID
+    at: datetime
+    actor_id: UUID | None
+    actor_roles: list[str]
+    action: str
+    subject: str
+    before: Any
+    after: Any
+    previous_hash: str
+    hash: str
 
 
 class AuditLog:
-    """Appends to the ``audit_log`` table of one service."""
+    """The ``audit_log`` of one service: appended to, read, and proved."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -43,7 +70,7 @@ class AuditLog:
         previous = (await self._connection.execute(_LAST)).scalar_one_or_none() or ""
         entry = {
             "id": str(new_id()),
-            "at": at.isoformat(),
+            "at": at.astimezone(UTC).isoformat(),
             "actor_id": str(actor_id) if actor_id else None,
             "actor_roles": actor_roles,
             "action": action,
@@ -64,6 +91,43 @@ class AuditLog:
                 "hash": chain_hash(previous, entry),
             },
         )
+
+    async def entries(
+        self, *, subject: str | None = None, before_position: int | None = None, limit: int
+    ) -> list[AuditEntry]:
+        """The newest entries, or those before a position; of one subject, when it is given."""
+        rows = await self._connection.execute(
+            _ENTRIES, {"subject": subject, "before_position": before_position, "limit": limit}
+        )
+        return [AuditEntry(*row) for row in rows]
+
+    async def first_broken(self) -> int | None:
+        """The position of the first entry that was changed, or whose predecessor was removed; None when all is well (V5)."""
+        previous, position = "", 0
+        while entries := [
+            AuditEntry(*row) for row in await self._connection.execute(_CHAIN, {"position": position})
+        ]:
+            for entry in entries:
+                if entry.previous_hash != previous or entry.hash != _hash_of(entry):
+                    return entry.position
+                previous, position = entry.hash, entry.position
+        return None
+
+
+def _hash_of(entry: AuditEntry) -> str:
+    return chain_hash(
+        entry.previous_hash,
+        {
+            "id": str(entry.id),
+            "at": entry.at.astimezone(UTC).isoformat(),
+            "actor_id": str(entry.actor_id) if entry.actor_id else None,
+            "actor_roles": entry.actor_roles,
+            "action": entry.action,
+            "subject": entry.subject,
+            "before": entry.before,
+            "after": entry.after,
+        },
+    )
 
 
 def chain_hash(previous: str, entry: dict[str, Any]) -> str:

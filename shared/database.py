@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import orjson
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.audit_log import AuditLog
@@ -147,9 +147,7 @@ def is_passing(error: BaseException) -> bool:
 
 def is_bad_value(error: BaseException) -> bool:
     """Whether a value cannot be stored at all: NUL characters, lone surrogates, numbers beyond 64 bits."""
-    if isinstance(error, InterfaceError):
-        return isinstance(getattr(error.orig, "__cause__", None), ValueError)
-    return _sqlstate(error) in {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05"}
+    return _sqlstate(error) in {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05"}
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from shared.database import reading
 from shared.http.announced import announced_router
 from shared.http.bodies import StrictRoute
 from shared.http.identity import HEADER, Identity, IdentityRefused
+from shared.http.oversight import oversight_router
 from shared.http.problems import Busy, Unauthenticated, install_problem_handlers
 from shared.resources import Resources
 from shared.telemetry import door_span
@@ -31,6 +32,7 @@ def create_service_app(resources: Resources, *routers: APIRouter, title: str) ->
     install_problem_handlers(app)
     app.include_router(health_router(resources))
     app.include_router(announced_router(resources))
+    app.include_router(oversight_router())
     for router in routers:
         app.include_router(router)
     app.add_middleware(IdentityMiddleware, identity=resources.identity)

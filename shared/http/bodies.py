@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from shared.http.problems import Invalid, Problem
 from shared.money import MAX_ORDER_FEN
 
 MAX_BODY_BYTES = 256 * 1024
+UPLOAD_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 32
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -62,17 +63,14 @@ class BodyTooLarge(Problem):
 class StrictRequest(Request):
     """A request whose JSON is bounded: size, depth, no repeated keys, no NaN, no giant numbers."""
 
-    async def body(self) -> bytes:
-        if not hasattr(self, "_body"):
-            limit = 5 * 1024 * 1024 if _is_upload(self) else MAX_BODY_BYTES
-            chunks, size = [], 0
-            async for chunk in self.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise BodyTooLarge(f"At most {limit} bytes.")
-                chunks.append(chunk)
-            self._body = b"".join(chunks)
-        return self._body
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        limit = UPLOAD_BYTES if _is_upload(self) else MAX_BODY_BYTES
+        size = 0
+        async for chunk in super().stream():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(f"At most {limit} bytes.")
+            yield chunk
 
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
@@ -97,9 +95,16 @@ def strict_json(body: bytes) -> Any:
     if _depth(body) > MAX_DEPTH:
         raise Invalid(f"JSON may nest at most {MAX_DEPTH} deep.")
     try:
-        return json.loads(body, object_pairs_hook=_object, parse_constant=_refuse)
+        value = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate has no encoding
+    except UnicodeError as error:
+        raise Invalid(
+            "The body is not valid JSON: it is not UTF-8 text, or holds lone surrogates."
+        ) from error
     except ValueError as error:
         raise Invalid(f"The body is not valid JSON: {error}.") from error
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from shared.database import UnitOfWork, begin
+from shared.database import UnitOfWork, transact
 from shared.http.callers import principal
 from shared.http.problems import Problem
 
@@ -73,13 +73,16 @@ async def once(
 ) -> Response:
     """Do the work in one transaction together with its key and its answer, or repeat the kept answer.
 
-    Raises KeyReused for the same key with another request, StillRunning while the first is at work. A refusal keeps
-    nothing.
+    ``do`` may run again when PostgreSQL broke a deadlock with it. Raises KeyReused for the same key with another
+    request, StillRunning while the first is at work. A refusal keeps nothing.
     """
-    async with begin(engine) as work:
+
+    async def do_and_keep(work: UnitOfWork) -> Response:
         if (kept := await recall(work, key)) is not None:
             return kept
         return await keep(work, key, await do(work), status=status)
+
+    return await transact(engine, do_and_keep)
 
 
 async def recall(work: UnitOfWork, key: IdempotencyKey) -> Response | None:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 HEADER = "x-internal-identity"
 LIFETIME_SECONDS = 60
 _RENEW_SECONDS = 20
+_SKEW_SECONDS = 5
 _CACHE_SIZE = 20_000
 
 
@@ -135,7 +136,17 @@ class Identity:
             key = self._public_keys.get((issuer, str(header.get("kid"))))
             if key is None:
                 raise IdentityRefused("unknown key")
-            claims = jwt.decode(token, key, algorithms=["EdDSA"], audience=self.name, issuer=issuer)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                audience=self.name,
+                issuer=issuer,
+                options={"require": ["exp"]},
+            )
+            expires = float(claims["exp"])
+            if expires > now + LIFETIME_SECONDS + _SKEW_SECONDS:
+                raise IdentityRefused("lives too long")
             principal = Principal(
                 Kind(claims["typ"]),
                 UUID(claims["sub"]) if "sub" in claims else None,
@@ -144,11 +155,11 @@ class Identity:
                 claims.get("openid"),
                 issuer,
             )
-        except (jwt.PyJWTError, ValueError, KeyError) as error:
-            raise IdentityRefused(str(error)) from error
+        except (jwt.PyJWTError, ValueError, KeyError, TypeError, OverflowError) as error:
+            raise IdentityRefused(repr(error)) from error
         if len(self._verified) >= _CACHE_SIZE:
             self._verified.clear()
-        self._verified[token] = (principal, min(float(claims["exp"]), now + LIFETIME_SECONDS))
+        self._verified[token] = (principal, min(expires, now + LIFETIME_SECONDS))
         return principal
 
 

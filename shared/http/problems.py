@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+
+from shared.database import is_bad_value, is_passing
 
 log = logging.getLogger(__name__)
 
@@ -126,25 +128,22 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(error.status_code, document, dict(error.headers or {}))
 
     @app.exception_handler(PoolTimeout)
-    @app.exception_handler(OperationalError)
-    @app.exception_handler(InterfaceError)
     @app.exception_handler(DBAPIError)
-    async def database_away(request: Request, error: Exception) -> Response:
-        if isinstance(error, DBAPIError) and not _is_passing(error):
-            return await failed(request, error)
-        log.warning("database busy or away", extra={"path": request.url.path, "error": repr(error)[:300]})
-        return Busy(headers={"retry-after": "1"}).response()
+    @app.exception_handler(TimeoutError)
+    async def database_trouble(request: Request, error: Exception) -> Response:
+        about = {"path": request.url.path, "error": repr(error)[:300]}
+        if is_passing(error):
+            log.warning("database busy or away", extra=about)
+            return Busy(headers={"retry-after": "1"}).response()
+        if is_bad_value(error):
+            log.warning("value that cannot be stored", extra=about)
+            return Invalid(
+                "A value cannot be stored: text with characters, or a number, beyond what we keep."
+            ).response()
+        return await failed(request, error)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         log.error("request failed", exc_info=error, extra={"path": request.url.path})
         document = {"type": "/problems/internal", "title": "Something went wrong on our side", "status": 500}
         return problem_response(500, document, {})
-
-
-def _is_passing(error: DBAPIError) -> bool:
-    """Whether the same statement may well succeed in a moment (K12, section 4.D)."""
-    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
-        return True
-    state = str(getattr(error.orig, "sqlstate", "") or "")
-    return state[:2] in {"08", "53", "57"} or state in {"40001", "40P01", "55P03"}

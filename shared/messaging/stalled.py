@@ -167,11 +167,12 @@ class StalledEvents:
         row = (await self._connection.execute(_DUE, {"reactions": list(reactions)})).one_or_none()
         return None if row is None else (row.reaction, Envelope.model_validate_json(row.envelope))
 
-    async def parked(self, *, after: tuple[str, UUID] | None = None, limit: int = 100) -> list[ParkedEvent]:
+    async def parked(
+        self, *, after_reaction: str | None, after_event_id: UUID | None, limit: int
+    ) -> list[ParkedEvent]:
         """Parked events by reaction and event id, those after a position."""
-        reaction, event_id = after or (None, None)
         rows = await self._connection.execute(
-            _PARKED, {"reaction": reaction, "event_id": event_id, "limit": limit}
+            _PARKED, {"reaction": after_reaction, "event_id": after_event_id, "limit": limit}
         )
         return [ParkedEvent(*row) for row in rows]
 

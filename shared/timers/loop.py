@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.database import UnitOfWork, begin
+from shared.database import UnitOfWork, begin, transact
 from shared.finishing import STOP_SECONDS, finish
 from shared.telemetry import door_span
 
@@ -40,7 +40,8 @@ _AGAIN = text(
     " WHERE id = :id AND generation = :generation"
 )
 _FAILED = text(
-    "UPDATE timers SET leased_until = now() + make_interval(secs => :pause), last_error = :error WHERE id = :id"
+    "UPDATE timers SET leased_until = now() + make_interval(secs => :pause), last_error = :error"
+    " WHERE id = :id AND generation = :generation"
 )
 _LAG = text("SELECT extract(epoch FROM :now - min(due_at)) FROM timers WHERE due_at <= :now")
 
@@ -120,34 +121,42 @@ class TimerLoop(Generic[R]):
             try:
                 async with asyncio.timeout(LEASE_SECONDS - 5):
                     again_at = await self._kinds[timer.kind](self._resources, timer)
-                async with begin(self._engine) as work:
-                    await self._finish(work, timer, again_at)
+                await transact(self._engine, lambda work: _finish(work, timer, again_at))
             except Exception as error:
-                log.warning(
-                    "timer failed",
-                    extra={
-                        "kind": timer.kind,
-                        "key": timer.key,
-                        "attempts": timer.attempts,
-                        "error": repr(error),
-                    },
-                )
-                async with begin(self._engine) as work:
-                    pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(timer.attempts, 10))
-                    await work.connection.execute(
-                        _FAILED, {"id": timer.id, "pause": pause, "error": repr(error)[:2000]}
-                    )
+                await self._failed(timer, error)
 
-    async def _finish(self, work: UnitOfWork, timer: Timer, again_at: datetime | None) -> None:
-        """A timer that was set again meanwhile keeps its new due time."""
-        key = {"id": timer.id, "generation": timer.generation}
-        if again_at is None:
-            await work.connection.execute(_DONE, key)
-        else:
-            await work.connection.execute(_AGAIN, key | {"due_at": again_at})
+    async def _failed(self, timer: Timer, error: Exception) -> None:
+        about = {"kind": timer.kind, "key": timer.key, "attempts": timer.attempts}
+        log.warning("timer failed", exc_info=error, extra=about)
+        try:
+            await transact(self._engine, lambda work: _pause(work, timer, error))
+        except (SQLAlchemyError, OSError):
+            log.warning("timers unreachable", extra=about)  # the lease runs out, and it is run again
 
     async def lag_seconds(self) -> float:
         """How late the oldest due timer is."""
         async with self._engine.connect() as connection:
             lag = (await connection.execute(_LAG, {"now": self._clock.now()})).scalar_one_or_none()
             return float(lag or 0)
+
+
+async def _finish(work: UnitOfWork, timer: Timer, again_at: datetime | None) -> None:
+    """A timer that was set again meanwhile keeps its new due time."""
+    key = {"id": timer.id, "generation": timer.generation}
+    if again_at is None:
+        await work.connection.execute(_DONE, key)
+    else:
+        await work.connection.execute(_AGAIN, key | {"due_at": again_at})
+
+
+async def _pause(work: UnitOfWork, timer: Timer, error: Exception) -> None:
+    """A timer that failed waits longer each time."""
+    await work.connection.execute(
+        _FAILED,
+        {
+            "id": timer.id,
+            "generation": timer.generation,
+            "pause": min(LONGEST_PAUSE_SECONDS, 2 ** min(timer.attempts, 10)),
+            "error": ascii(error)[:2000],
+        },
+    )

@@ -1,8 +1,7 @@
 """Whole fen, shared without losing one (K1)."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.money import allocate, parse_yuan, share_bp, yuan
 
