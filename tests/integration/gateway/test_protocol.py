@@ -63,7 +63,9 @@ async def test_a_head_of_200_kilobytes_is_cut_off(shop: Shop) -> None:
 
 
 async def test_a_head_of_24_kilobytes_is_told_to_be_too_large(shop: Shop) -> None:
-    answer = await exchange(shop, b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-a: " + b"a" * 24_000 + b"\r\n\r\n")
+    answer = await exchange(
+        shop, b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-a: " + b"a" * 24_000 + b"\r\n\r\n"
+    )
     assert status(answer) == 431
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["status"] == 431
 
