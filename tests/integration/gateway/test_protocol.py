@@ -92,3 +92,23 @@ async def test_kept_alive_connections_may_rest_between_requests(
         assert status(answer) == 200
         await asyncio.sleep(0.3)
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (b"GET /products/../internal/skus/lookup HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"GET /products/%2e%2e/health/live HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"GET http://catalog/internal/skus/lookup HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+        (b"GET //products HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"CONNECT catalog:80 HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"GET /products HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n", 200),
+        (b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+        (b"GET /" + b"a" * 4096 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 414),
+        (b"GET /products HTTP/1.1\r\nhost: x\r\nauthorization: a\r\nauthorization: b\r\n\r\n", 400),
+        (b"BREW /products HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+    ],
+)
+async def test_odd_targets_and_methods_lead_nowhere(shop: Shop, request_: bytes, expected: int) -> None:
+    assert status(await exchange(shop, request_)) == expected

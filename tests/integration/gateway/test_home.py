@@ -1,0 +1,88 @@
+"""The first screen, whoever of the services is away (NF-01, section 4.E)."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.http.problems import Busy
+from tests.support.shop import Shop
+
+
+async def away(scope: Scope, receive: Receive, send: Send) -> None:
+    """A service whose process does not answer."""
+    await Busy().response()(scope, receive, send)
+
+
+async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    """A service with a bug: its server has answered 500, its app raises."""
+    await Response(status_code=500)(scope, receive, send)
+    raise RuntimeError("a bug")
+
+
+async def asleep(scope: Scope, receive: Receive, send: Send) -> None:
+    """A service that hangs."""
+    await asyncio.sleep(60)
+
+
+@contextmanager
+def instead(shop: Shop, service: str, app: ASGIApp) -> Iterator[None]:
+    apps = shop.platform.apps
+    assert isinstance(apps, dict)
+    before = apps[service]
+    apps[service] = app
+    try:
+        yield
+    finally:
+        apps[service] = before
+
+
+async def token(shop: Shop) -> str:
+    code = await shop.wechat.login_code(await shop.wechat.user())
+    async with shop.browser() as browser:
+        answer = await browser.post("/auth/wechat/login", json={"code": code})
+    return str(answer.json()["token"])
+
+
+async def test_home_shows_the_shop_to_anybody_and_a_member_to_herself(shop: Shop) -> None:
+    async with shop.browser() as browser:
+        anybody = await browser.get("/home")
+        mine = await browser.get("/home", headers={"authorization": f"Bearer {await token(shop)}"})
+    assert (anybody.status_code, mine.status_code) == (200, 200)
+    assert anybody.json()["unavailable"] == mine.json()["unavailable"] == []
+    assert anybody.json()["me"] is None
+    assert mine.json()["me"]["member_id"]
+    assert anybody.json()["storefront"] == mine.json()["storefront"] is not None
+
+
+@pytest.mark.parametrize("trouble", [away, broken, asleep])
+@pytest.mark.parametrize(
+    ("service", "unavailable"),
+    [("catalog", ["storefront"]), ("campaign", ["coupon_templates", "promotions"]), ("member", ["me"])],
+)
+async def test_home_shows_the_rest_when_a_service_is_away(
+    shop: Shop, service: str, unavailable: list[str], trouble: ASGIApp
+) -> None:
+    authorization = {"authorization": f"Bearer {await token(shop)}"}
+    async with shop.browser() as browser:
+        with instead(shop, service, trouble):
+            answer = await browser.get("/home", headers=authorization)
+    assert answer.status_code == 200, answer.text
+    home = answer.json()
+    assert home["unavailable"] == unavailable
+    assert (home["storefront"] is None) == (service == "catalog")
+    assert (home["me"] is None) == (service == "member")
+    assert isinstance(home["coupon_templates"], list)
+    assert isinstance(home["promotions"], list)
+
+
+async def test_the_gateway_is_ready_whoever_else_is_away(shop: Shop) -> None:
+    async with shop.browser() as browser:
+        with instead(shop, "catalog", away), instead(shop, "member", broken):
+            ready = await browser.get("/health/ready")
+            listing = await browser.get("/products")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+    assert (listing.status_code, listing.json()["type"]) == (503, "/problems/busy")
