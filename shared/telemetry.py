@@ -5,6 +5,7 @@ own tracing stays off. Child spans open only under a recording span.
 """
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 
 _carried: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _ratio = 0.0
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
@@ -84,13 +86,9 @@ def _fresh(*, sampled: bool) -> SpanContext:
 
 
 def _parse(parent: str | None) -> SpanContext | None:
-    if parent is None or len(parent) != 55:
+    found = _TRACEPARENT.fullmatch(parent or "")
+    if found is None:
         return None
-    try:
-        version, trace_id, span_id, flags = parent.split("-")
-        context = SpanContext(
-            int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16))
-        )
-    except ValueError:
-        return None
-    return context if version == "00" and context.is_valid else None
+    trace_id, span_id, flags = (int(part, 16) for part in found.groups())
+    context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+    return context if context.is_valid else None

@@ -122,9 +122,11 @@ class LocalExchange:
         async def send(message: Message) -> None:
             outgoing.append(message)
 
+        if (app := self.apps.get(service)) is None:
+            raise ServiceUnavailable(headers={"retry-after": "1"}, service=service)
         try:
             async with asyncio.timeout(seconds):
-                await self.apps[service](scope, receive, send)
+                await app(scope, receive, send)
         except TimeoutError as error:
             raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
         except Exception:  # a failing app answers 500, then raises for its server's log

@@ -139,7 +139,7 @@ async def test_a_relay_killed_between_publishing_and_marking_sends_again_and_not
     reaction = line.reaction(nothing)
     worker = line.worker(transport, reaction)
     await worker.bind()
-    consuming = asyncio.create_task(worker._consuming(worker.reactions[0])())
+    consuming = asyncio.ensure_future(worker._consuming(worker.reactions[0])())
     ids = await line.announce(5)
     relaying = asyncio.create_task(Relay(line.engine, Forgetful(transport)).run())
     await asyncio.wait_for(published.wait(), 10)
@@ -250,6 +250,22 @@ async def test_stopping_and_starting_at_any_moment_loses_nothing(line: Line) -> 
         await line.applied_once(ids)
         await line.all_sent()
     assert await line.stalled() == []
+
+
+async def test_a_reaction_that_takes_longer_than_the_relays_lease_is_given_its_event_once(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "LEASE_SECONDS", 0.3)
+
+    async def slowly(_: UnitOfWork, __: Received[MemberRegistered]) -> None:
+        await asyncio.sleep(1.5)
+
+    transport = Recorded(line.transport())
+    async with line.working(line.reaction(slowly), transport=transport):
+        ids = await line.announce(1)
+        await line.applied_once(ids)
+        await line.all_sent()
+    assert len(transport.delivered) == 1
 
 
 async def test_the_trace_of_the_announcing_work_goes_on_in_the_reaction(line: Line) -> None:

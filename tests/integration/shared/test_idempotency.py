@@ -17,7 +17,6 @@ from shared.http.callers import Member
 from shared.http.idempotency import Idempotent, once
 from shared.http.identity import Principal
 from shared.http.problems import Problem
-from shared.http.work import resources
 from shared.ids import new_id
 from tests.integration.shared.conftest import Serve, Service, a_member
 from tests.support.kernel import execute, scalar
@@ -56,7 +55,7 @@ async def take(shelf: str, body: Taking, key: Idempotent, caller: Member, reques
         await work.connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": body.seconds})
         return Taken(left=left)
 
-    return await once(resources(request).engine, key, do)  # type: ignore[return-value]
+    return await once(request.app.state.resources.engine, key, do)  # type: ignore[return-value]
 
 
 @pytest.fixture
