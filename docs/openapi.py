@@ -10,7 +10,20 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway.routes import ROUTES, Access, Route
 
+REFERENCE = re.compile(r" \((?:[A-Z]+-?\d+|\w+\.md)[^)]*\)")
+"""A rule's source in a docstring, e.g. (LG-01): of no use to a client."""
+
+OPERATORS = "operators: "
+"""Leads the tags of what operators do, which come after the shoppers'."""
+
 HIDDEN = ("/docs", "/openapi.json", "/health", "/callbacks")
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "required": True,
+    "description": "Any text of the client's own, new for each intention and the same for each retry of it.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
 
 PROBLEM = {
     "type": "object",
@@ -51,9 +64,12 @@ def merged_openapi(apps: Mapping[str, FastAPI]) -> str:
         "info": {
             "title": "Jishi",
             "version": "1",
-            "description": "The shop's API for mini-programs, consoles and other clients. Money is integer fen (CNY). "
-            "Log in, then send `Authorization: Bearer <token>`. Refusals are `application/problem+json`.",
+            "description": "The shop's API for mini-programs, consoles and other clients. Money is integer fen (CNY).\n\n"
+            "Log in with `POST /auth/wechat/login` (shoppers) or `POST /operator/auth/login` (operators), then send "
+            "`Authorization: Bearer <token>`: on this page, put the token into *Authorize*.\n\n"
+            "Refusals are `application/problem+json`.",
         },
+        "tags": _tags(paths),
         "paths": dict(sorted(paths.items())),
         "components": {
             "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
@@ -80,12 +96,19 @@ def _operation(route: Route, document: Mapping[str, Any]) -> dict[str, Any]:
         raise Undescribed(f"{route.service} does not have {route.method} {path}")
     operation: dict[str, Any] = _renamed(found, route.service)
     operation["operationId"] = _operation_id(route)
-    operation.setdefault("tags", [route.service])
+    told = REFERENCE.sub("", operation.get("description", operation["summary"]))
+    summary, _, rest = told.partition("\n")
+    operation |= {"summary": summary.rstrip("."), "description": rest.strip()}
+    tag = operation.get("tags", [route.service])[0]
+    operation["tags"] = [f"{OPERATORS}{tag}" if route.template.startswith("/operator") else tag]
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] == "idempotency-key":
+            parameter |= IDEMPOTENCY_KEY
     if route.access in (Access.MEMBER, Access.OPERATOR):
         operation["security"] = [{"session": []}]
     if route.roles:
         operation["description"] = (
-            f"{operation.get('description', '')}\n\nRoles: {', '.join(sorted(route.roles))}.".strip()
+            f"{operation['description']}\n\nRoles: {', '.join(sorted(route.roles))}.".strip()
         )
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = {
@@ -93,6 +116,15 @@ def _operation(route: Route, document: Mapping[str, Any]) -> dict[str, Any]:
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     return operation
+
+
+def _tags(paths: Mapping[str, dict[str, Any]]) -> list[dict[str, str]]:
+    """The tags in the order of reading: logging in, the shoppers', the operators'."""
+    used = {operation["tags"][0] for methods in paths.values() for operation in methods.values()}
+    return [
+        {"name": name}
+        for name in sorted(used, key=lambda name: (name.startswith(OPERATORS), name != "login", name))
+    ]
 
 
 def _operation_id(route: Route) -> str:
