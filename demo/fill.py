@@ -39,6 +39,7 @@ async def fill(
     simulator_url: str,
     owner_password: str,
     show: Callable[[str], None],
+    seed: int = SEED,
     weeks: int = WEEKS,
     people: int = 60,
     visits_a_week: int = 125,
@@ -50,7 +51,7 @@ async def fill(
     shop = load()
     start = clock.now()
     visits = plan(
-        shop, seed=SEED, start=shop_day(start), weeks=weeks, people=people, visits_a_week=visits_a_week
+        shop, seed=seed, start=shop_day(start), weeks=weeks, people=people, visits_a_week=visits_a_week
     )
     exchange = LocalExchange(platform.apps)
     async with _wechat_of_that_time(simulator_url) as wechat:

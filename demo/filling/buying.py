@@ -1,6 +1,5 @@
 """What shoppers do about an order: coupon, points, placing it; paying, giving it up, or neither."""
 
-import asyncio
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -9,7 +8,6 @@ from demo.client import Client
 from demo.filling.stage import Parcel, Placed, Stage, Visitor
 from demo.visits import Abandoned, Cancelled, Order, Paid
 
-LOOK_AGAIN_SECONDS = 0.01
 OPENS_CASHIER_AFTER = timedelta(seconds=20)
 
 Wish = dict[str, Any]
@@ -69,10 +67,10 @@ async def _tell_where_to(stage: Stage, visitor: Visitor) -> None:
 
 
 async def _with_coupon(client: Client, quote: Quote) -> tuple[Wish, Quote]:
-    """Use a coupon that fits the cart; when there is none in hand, claim what can be claimed."""
+    """Use a coupon that fits the cart; when there is none in hand, claim those that may."""
     if not quote["usable_coupons"]:
         for template in (await client.get("/coupon-templates"))["items"]:
-            if template["claimable"]:
+            if template["claimable"] and template["threshold_fen"] <= quote["goods_fen"]:
                 await client.post(f"/coupon-templates/{template['template_id']}/claim")
         quote = await client.post("/checkout/preview", {})
     for coupon in quote["usable_coupons"]:
@@ -91,14 +89,12 @@ async def _walk_away_from_cashier(stage: Stage, placed: Placed) -> None:
 
 
 async def _pay(stage: Stage, placed: Placed, paid: Paid) -> None:
-    """Pay in WeChat, and look at the order until its notice has come."""
+    """Pay in WeChat; what there is to ship goes to the packing table."""
     await stage.time.tell_wechat()
     answer = await placed.visitor.client.post(f"/orders/{placed.order_id}/pay")
     if answer["request_payment"] is not None:
         openid = placed.visitor.openid
         await stage.wechat.pay(placed.order_number, answer["request_payment"], openid=openid)
-    while (await placed.visitor.client.get(f"/orders/{placed.order_id}"))["status"] == "pending_pay":
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
     stage.time.stir()
     ready_at = stage.time.now() + timedelta(hours=paid.ship_after_hours)
     stage.packing_table.append(Parcel(placed, paid, ready_at))

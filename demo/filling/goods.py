@@ -1,7 +1,6 @@
 """The demo's range of goods, put into the shop as its owner would: policies, categories, pictures, products."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,6 @@ from demo.client import Client
 from demo.pictures import gallery
 from demo.shop import Product, Shop
 
-AT_ONCE = 6
 DEFAULT_POLICY = "seven_days"
 """What covers goods that name no policy of their own."""
 
@@ -58,13 +56,14 @@ async def add_goods(owner: Client, shop: Shop, show: Callable[[str], None]) -> G
             },
         )
         goods.categories[category.key] = added["category_id"]
-    await _some_at_once("pictures", [_put_picture(owner, *each) for each in gallery(shop)], show)
-    await _some_at_once("products", [_add_product(owner, each, goods) for each in shop.products], show)
+    pictures = list(gallery(shop))
+    for done, (path, svg) in enumerate(pictures, start=1):
+        await owner.put_bytes(f"/operator{path}", svg.encode(), content_type="image/svg+xml")
+        show(f"pictures {done}/{len(pictures)}")
+    for done, product in enumerate(shop.products, start=1):
+        await _add_product(owner, product, goods)
+        show(f"products {done}/{len(shop.products)}")
     return goods
-
-
-async def _put_picture(owner: Client, path: str, svg: str) -> None:
-    await owner.put_bytes(f"/operator{path}", svg.encode(), content_type="image/svg+xml")
 
 
 async def _add_product(owner: Client, product: Product, goods: Goods) -> None:
@@ -111,17 +110,3 @@ def _wanted(product: Product, category_id: str) -> dict[str, Any]:
             for sku in product.skus
         ],
     }
-
-
-async def _some_at_once(
-    what: str, works: Sequence[Coroutine[Any, Any, None]], show: Callable[[str], None]
-) -> None:
-    free = asyncio.Semaphore(AT_ONCE)
-
-    async def one(work: Coroutine[Any, Any, None]) -> None:
-        async with free:
-            await work
-
-    for done, finished in enumerate(asyncio.as_completed([one(work) for work in works]), start=1):
-        await finished
-        show(f"{what} {done}/{len(works)}")

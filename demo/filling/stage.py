@@ -45,7 +45,7 @@ class Parcel:
 
 @dataclass
 class Stage:
-    """Everybody: the shop behind ``exchange``, its owner, the carrier, WeChat, the visitors so far; and what is still to come."""
+    """Everybody, and what is still to come; the shop is behind ``exchange``."""
 
     exchange: LocalExchange
     owner: Client

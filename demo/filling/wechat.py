@@ -1,10 +1,13 @@
 """WeChat's side of the demo, played by the simulator: users, codes, the cashier, and the platform's clock."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 import aiohttp
 
+NOTICE_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 0.005
 REFUNDS_AT_ONCE = {"refund_settles_after_seconds": 0.0}
 
 
@@ -27,9 +30,14 @@ class WeChat:
         return str((await self._send("POST", "/phone-codes", {"openid": openid}))["code"])
 
     async def pay(self, out_trade_no: str, request_payment: dict[str, Any], *, openid: str) -> None:
-        """The user confirms in the cashier; the signed notice follows by itself."""
-        body = {"request_payment": request_payment, "openid": openid}
-        await self._send("POST", f"/payments/{out_trade_no}/pay", body)
+        """The user confirms in the cashier; done once the shop has taken the signed notice."""
+        path = f"/payments/{out_trade_no}"
+        await self._send("POST", f"{path}/pay", {"request_payment": request_payment, "openid": openid})
+        async with asyncio.timeout(NOTICE_SECONDS):
+            while any(
+                notice["state"] != "DELIVERED" for notice in (await self._send("GET", path))["notices"]
+            ):
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def set_clock(self, at: datetime) -> None:
         """Move the platform's time: its signatures carry it, and ours must agree to within 5 minutes."""
