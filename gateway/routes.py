@@ -263,6 +263,6 @@ ROUTES: tuple[Route, ...] = (
     # what every service shows of itself
     *_of_each_service("audit-log", "auditor"),
     *_of_each_service("events", "operations service_desk auditor"),
-    *_of_each_service("parked-events", "operations"),
+    *_of_each_service("parked-events", "operations auditor"),
     *_of_each_service("parked-events", "operations", method="POST", rest="/{reaction}/{event_id}/replay"),
 )

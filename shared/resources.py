@@ -5,7 +5,8 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +26,10 @@ class Resources:
     clock: Clock
     identity: Identity
     services: Services
+
+    def common(self) -> dict[str, Any]:
+        """The parts that every service needs, to make a class with more of."""
+        return {field.name: getattr(self, field.name) for field in fields(Resources)}
 
 
 @asynccontextmanager

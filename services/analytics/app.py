@@ -12,8 +12,8 @@ from shared.process import serve
 
 
 def create_app(resources: AnalyticsResources) -> FastAPI:
-    """The analytics service's app."""
-    return create_service_app(resources, collect, metrics, funnels, title="Analytics")
+    """The analytics service's routes."""
+    return create_service_app(resources, collect, metrics, funnels, title="Jishi analytics")
 
 
 def main() -> None:

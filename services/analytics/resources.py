@@ -1,11 +1,11 @@
-"""What a process of the analytics service holds: the app (or the embedded shop) owns the facts, the worker does not."""
+"""What a process of the analytics service holds beside the common parts: the app (or the embedded shop) owns the facts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from services.analytics.facts.engine import FactsEngine
 from services.analytics.facts.owner import Facts
@@ -13,6 +13,7 @@ from services.analytics.settings import Settings
 from shared import resources as common
 from shared.clock import Clock
 from shared.http.services import Exchange
+from shared.http.work import own
 from shared.resources import Resources
 
 
@@ -31,9 +32,7 @@ async def open_resources(
     async with common.open_resources("analytics", settings, clock=clock, exchange=exchange) as opened:
         engine = FactsEngine(settings.facts_url.get_secret_value(), cluster=settings.facts_cluster)
         async with Facts(opened.engine, engine, buffer_rows=settings.facts_buffer_rows) as facts:
-            yield AnalyticsResources(
-                **{field.name: getattr(opened, field.name) for field in fields(Resources)}, facts=facts
-            )
+            yield AnalyticsResources(**opened.common(), facts=facts)
 
 
 @asynccontextmanager
@@ -43,10 +42,5 @@ async def open_worker_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield opened
 
 
-async def _facts(request: Request) -> Facts:
-    resources: AnalyticsResources = request.app.state.resources
-    return resources.facts
-
-
-FactsDoor = Annotated[Facts, Depends(_facts)]
+Own = Annotated[AnalyticsResources, Depends(own)]
 """What an endpoint takes that asks the facts."""

@@ -2,10 +2,10 @@
 
 from fastapi import FastAPI
 
-from services.campaign.coupon_templates import api as coupon_templates
-from services.campaign.coupons import api as coupons
-from services.campaign.offers import api as offers
-from services.campaign.promotions import api as promotions
+from services.campaign.coupon_templates.api import router as coupon_templates
+from services.campaign.coupons.api import router as coupons
+from services.campaign.offers.api import router as offers
+from services.campaign.promotions.api import router as promotions
 from services.campaign.resources import open_resources
 from services.campaign.settings import Settings
 from shared.http.app import create_service_app
@@ -16,15 +16,7 @@ from shared.resources import Resources
 def create_app(resources: Resources) -> FastAPI:
     """The campaign service's routes."""
     return create_service_app(
-        resources,
-        coupon_templates.public,
-        coupon_templates.operator,
-        coupons.public,
-        coupons.internal,
-        promotions.public,
-        promotions.operator,
-        offers.internal,
-        title="Jishi campaign",
+        resources, coupon_templates, coupons, promotions, offers, title="Jishi campaign"
     )
 
 

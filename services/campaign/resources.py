@@ -4,21 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from services.campaign.settings import Settings
-from shared import resources
+from shared import resources as common
 from shared.clock import Clock
 from shared.http.services import Exchange
+from shared.http.work import own
 from shared.resources import Resources
-
-
-async def _own(request: Request) -> Resources:
-    found: Resources = request.app.state.resources
-    return found
-
-
-Own = Annotated[Resources, Depends(_own)]
 
 
 @asynccontextmanager
@@ -26,5 +19,9 @@ async def open_resources(
     settings: Settings, *, clock: Clock | None = None, exchange: Exchange | None = None
 ) -> AsyncIterator[Resources]:
     """Open what a process of the campaign service needs."""
-    async with resources.open_resources("campaign", settings, clock=clock, exchange=exchange) as opened:
+    async with common.open_resources("campaign", settings, clock=clock, exchange=exchange) as opened:
         yield opened
+
+
+Own = Annotated[Resources, Depends(own)]
+"""What an endpoint takes that calls siblings, reads, or opens its own transactions."""

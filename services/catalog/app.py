@@ -1,41 +1,36 @@
-"""The catalog's HTTP process."""
+"""The catalog service's HTTP process."""
 
 from fastapi import FastAPI
 
-from services.catalog.categories import api as categories
-from services.catalog.imports import api as imports
-from services.catalog.media import api as media
-from services.catalog.policies import api as policies
-from services.catalog.products import api as products, operator_api as product_operators
+from services.catalog.categories.api import router as categories
+from services.catalog.imports.api import router as imports
+from services.catalog.media.api import router as media
+from services.catalog.policies.api import router as policies
+from services.catalog.products.api import router as products
+from services.catalog.products.operator_api import router as operator_products
 from services.catalog.resources import CatalogResources, open_resources
-from services.catalog.search import api as search
+from services.catalog.search.api import router as search
 from services.catalog.settings import Settings
-from services.catalog.stock import api as stock
-from services.catalog.storefront import api as storefront
+from services.catalog.stock.api import router as stock
+from services.catalog.storefront.api import router as storefront
 from shared.http.app import create_service_app
 from shared.process import serve
 
 
 def create_app(resources: CatalogResources) -> FastAPI:
-    """The catalog's app; the routes that shoppers and checkout wait for come first."""
+    """The catalog service's routes; those that shoppers and checkout wait for come first."""
     return create_service_app(
         resources,
-        products.public,
-        search.public,
-        storefront.public,
-        media.public,
-        products.internal,
-        stock.internal,
-        categories.public,
-        categories.operator,
-        policies.operator,
-        product_operators.operator,
-        stock.operator,
-        search.operator,
-        imports.operator,
-        storefront.operator,
-        media.operator,
-        title="Catalog",
+        products,
+        search,
+        storefront,
+        media,
+        stock,
+        categories,
+        policies,
+        operator_products,
+        imports,
+        title="Jishi catalog",
     )
 
 

@@ -1,17 +1,19 @@
-"""What a process of the catalog holds."""
+"""What a process of the catalog service holds beside the common parts: the memory of searches."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends
 
 from services.catalog.search.hot import HotWords
 from services.catalog.search.log import SearchLog
 from services.catalog.settings import Settings
-from shared import resources
+from shared import resources as common
 from shared.clock import Clock
 from shared.http.services import Exchange
+from shared.http.work import own
 from shared.resources import Resources
 
 
@@ -27,17 +29,14 @@ class CatalogResources(Resources):
 async def open_resources(
     settings: Settings, *, clock: Clock | None = None, exchange: Exchange | None = None
 ) -> AsyncIterator[CatalogResources]:
-    """Open what a process of the catalog needs."""
-    async with resources.open_resources("catalog", settings, clock=clock, exchange=exchange) as common:
-        search_log = SearchLog(common.engine)
-        parts = {field.name: getattr(common, field.name) for field in fields(common)}
+    """Open what a process of the catalog service needs."""
+    async with common.open_resources("catalog", settings, clock=clock, exchange=exchange) as opened:
+        search_log = SearchLog(opened.engine)
         try:
-            yield CatalogResources(**parts, search_log=search_log, hot_words=HotWords())
+            yield CatalogResources(**opened.common(), search_log=search_log, hot_words=HotWords())
         finally:
             await search_log.close()
 
 
-def catalog_resources(request: Request) -> CatalogResources:
-    """What the app was made with."""
-    found: CatalogResources = request.app.state.resources
-    return found
+Own = Annotated[CatalogResources, Depends(own)]
+"""What an endpoint takes that calls siblings, reads, or opens its own transactions."""

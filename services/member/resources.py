@@ -1,4 +1,4 @@
-"""What a process of the member service holds beside the usual: field keys and the mini-program API."""
+"""What a process of the member service holds beside the common parts: field keys and the mini-program's API."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import httpx
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from services.member.settings import Settings
+from shared import resources as common
 from shared.clock import Clock
 from shared.crypto import FieldKeys
 from shared.http.services import Exchange
-from shared.resources import Resources, open_resources as open_shared_resources
+from shared.http.work import own
+from shared.resources import Resources
 from shared.wechat.mini import MiniProgram, MiniProgramSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberResources(Resources):
-    """The shared parts, the keys of sealed fields, and one mini-program."""
+    """The common parts, the keys of sealed fields, and one mini-program."""
 
     field_keys: FieldKeys
     appid: str
@@ -31,7 +33,7 @@ async def open_resources(
 ) -> AsyncIterator[MemberResources]:
     """Open what a process of the member service needs."""
     async with (
-        open_shared_resources("member", settings, clock=clock, exchange=exchange) as shared,
+        common.open_resources("member", settings, clock=clock, exchange=exchange) as opened,
         httpx.AsyncClient(trust_env=False) as http,
     ):
         account = MiniProgramSettings(
@@ -40,25 +42,12 @@ async def open_resources(
             base_url=settings.wechat_api_url,
         )
         yield MemberResources(
-            name=shared.name,
-            engine=shared.engine,
-            clock=shared.clock,
-            identity=shared.identity,
-            services=shared.services,
+            **opened.common(),
             field_keys=FieldKeys.from_file(settings.field_keys_file),
             appid=settings.wechat_appid,
-            mini_program=MiniProgram(account, http, clock=shared.clock.now),
+            mini_program=MiniProgram(account, http, clock=opened.clock.now),
         )
 
 
-async def _resources(request: Request) -> MemberResources:
-    found: MemberResources = request.app.state.resources
-    return found
-
-
-async def _field_keys(request: Request) -> FieldKeys:
-    return (await _resources(request)).field_keys
-
-
-Own = Annotated[MemberResources, Depends(_resources)]
-Keys = Annotated[FieldKeys, Depends(_field_keys)]
+Own = Annotated[MemberResources, Depends(own)]
+"""What an endpoint takes that calls siblings, reads, or opens its own transactions."""

@@ -1,4 +1,4 @@
-"""The HTTP process of the order service."""
+"""The order service's HTTP process."""
 
 from fastapi import FastAPI
 
@@ -18,7 +18,7 @@ from shared.process import serve
 
 
 def create_app(resources: OrderResources) -> FastAPI:
-    """The order service's app."""
+    """The order service's routes."""
     return create_service_app(
         resources,
         carts,
@@ -30,7 +30,7 @@ def create_app(resources: OrderResources) -> FastAPI:
         refunds,
         freight,
         rules,
-        title="Jishi order service",
+        title="Jishi order",
     )
 
 

@@ -1,12 +1,12 @@
-"""What a process of the order service holds beside the common parts."""
+"""What a process of the order service holds beside the common parts: field keys and the mini-program's API."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated
 
 import httpx
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from services.order.settings import Settings
 from shared import resources as common
@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.crypto import FieldKeys
 from shared.http.identity import Kind, Principal
 from shared.http.services import Exchange
+from shared.http.work import own
 from shared.resources import Resources
 from shared.wechat.mini import MiniProgram, MiniProgramSettings
 
@@ -45,17 +46,12 @@ async def open_resources(
             base_url=settings.wechat_api_url,
         )
         yield OrderResources(
-            **{field.name: getattr(opened, field.name) for field in fields(Resources)},
+            **opened.common(),
             settings=settings,
             field_keys=FieldKeys.from_file(settings.field_keys_file),
             mini_program=MiniProgram(account, http, clock=opened.clock.now),
         )
 
 
-async def _resources(request: Request) -> OrderResources:
-    found: OrderResources = request.app.state.resources
-    return found
-
-
-OrderDoor = Annotated[OrderResources, Depends(_resources)]
-"""What an endpoint takes when it calls siblings or opens its own transactions."""
+Own = Annotated[OrderResources, Depends(own)]
+"""What an endpoint takes that calls siblings, reads, or opens its own transactions."""

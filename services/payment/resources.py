@@ -1,4 +1,4 @@
-"""What a process of the payment service holds beside the usual: one merchant's WeChat Pay."""
+"""What a process of the payment service holds beside the common parts: one merchant's WeChat Pay."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import httpx
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from services.payment.settings import Settings
+from shared import resources as common
 from shared.clock import Clock
 from shared.http.services import Exchange
-from shared.resources import Resources, open_resources as open_shared_resources
+from shared.http.work import own
+from shared.resources import Resources
 from shared.wechat.pay import OutcomeUnknown, PaySettings, WeChatPay
 
 PAYMENT_NOTICES = "/callbacks/wechat-pay/payments"
@@ -23,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentResources(Resources):
-    """The shared parts, the merchant's account, and where WeChat Pay posts its notices."""
+    """The common parts, the merchant's account, and where WeChat Pay posts its notices."""
 
     account: PaySettings
     wechat_pay: WeChatPay
@@ -48,17 +50,13 @@ async def open_resources(
     account = pay_settings(settings)
     public_url = settings.public_url.rstrip("/")
     async with (
-        open_shared_resources("payment", settings, clock=clock, exchange=exchange) as shared,
+        common.open_resources("payment", settings, clock=clock, exchange=exchange) as opened,
         httpx.AsyncClient(trust_env=False) as http,
     ):
         yield PaymentResources(
-            name=shared.name,
-            engine=shared.engine,
-            clock=shared.clock,
-            identity=shared.identity,
-            services=shared.services,
+            **opened.common(),
             account=account,
-            wechat_pay=WeChatPay(account, http, clock=shared.clock.now),
+            wechat_pay=WeChatPay(account, http, clock=opened.clock.now),
             provider_seconds=settings.provider_seconds,
             payment_notify_url=public_url + PAYMENT_NOTICES,
             refund_notify_url=public_url + REFUND_NOTICES,
@@ -80,9 +78,5 @@ def pay_settings(settings: Settings) -> PaySettings:
     )
 
 
-async def _resources(request: Request) -> PaymentResources:
-    found: PaymentResources = request.app.state.resources
-    return found
-
-
-Own = Annotated[PaymentResources, Depends(_resources)]
+Own = Annotated[PaymentResources, Depends(own)]
+"""What an endpoint takes that calls siblings, reads, or opens its own transactions."""

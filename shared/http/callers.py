@@ -59,3 +59,22 @@ class CalledBy:
 
 AnyCaller = Annotated[Principal, Depends(_any_caller)]
 Member = Annotated[Principal, Depends(_member)]
+FromOrder = Annotated[Principal, Depends(CalledBy("order"))]
+
+AnyOperator = Annotated[Principal, Depends(Operator(*ROLES))]
+Editor = Annotated[Principal, Depends(Operator("operations"))]
+"""Keeps goods, campaigns and rules, and sends parcels."""
+Refunder = Annotated[Principal, Depends(Operator("operations", "finance"))]
+"""Gives money back."""
+Accountant = Annotated[Principal, Depends(Operator("finance"))]
+"""Settles what the payment provider could not."""
+BooksReader = Annotated[Principal, Depends(Operator("finance", "auditor"))]
+"""Reads payments and the cash books."""
+NumbersReader = Annotated[Principal, Depends(Operator("operations", "finance", "auditor"))]
+"""Reads the shop's numbers."""
+Auditor = Annotated[Principal, Depends(Operator("auditor"))]
+"""Reads who changed what."""
+Overseer = Annotated[Principal, Depends(Operator("operations", "auditor"))]
+"""Reads which events were given up on."""
+PeopleReader = Annotated[Principal, Depends(Operator("operations", "service_desk", "auditor"))]
+"""Reads members, and what happened to them."""

@@ -4,19 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from shared.database import UnitOfWork
 from shared.http.bodies import StrictRoute, View
-from shared.http.callers import Operator
+from shared.http.callers import Auditor, Editor, Overseer
 from shared.http.identity import Principal
-from shared.http.paging import After, Limit, Page, following, place_after, plain_text, whole_number
+from shared.http.paging import After, Limit, Page, following, page_of, place_after, plain_text, whole_number
 from shared.http.problems import NotFound
 from shared.http.work import Now, Work
 from shared.messaging.stalled import StalledEvents
-
-Auditor = Annotated[Principal, Depends(Operator("auditor"))]
-Operations = Annotated[Principal, Depends(Operator("operations"))]
 
 
 class AuditEntryView(View):
@@ -59,7 +56,7 @@ def oversight_router() -> APIRouter:
 
     @router.get("/audit-log")
     async def audit_log(
-        _: Auditor,
+        caller: Auditor,
         work: Work,
         subject: Annotated[str | None, Query(max_length=200)] = None,
         limit: Limit = 20,
@@ -68,27 +65,25 @@ def oversight_router() -> APIRouter:
         """The changes that operators made, newest first."""
         (before,) = place_after(after, whole_number(below=2**63)) or [None]
         entries = await work.audit_log.entries(subject=subject, before_position=before, limit=limit + 1)
-        return Page[AuditEntryView](
+        return Page(
             items=[AuditEntryView.model_validate(entry, from_attributes=True) for entry in entries[:limit]],
             next=following(entries, limit, place=lambda entry: entry.position),
         )
 
     @router.get("/parked-events")
     async def parked_events(
-        _: Operations, work: Work, limit: Limit = 20, after: After = None
+        caller: Overseer, work: Work, limit: Limit = 20, after: After = None
     ) -> Page[ParkedEventView]:
         """The events that wait for an operator's decision, by reaction."""
         reaction, event_id = place_after(after, plain_text, UUID) or (None, None)
         parked = await StalledEvents(work.connection).parked(
             after_reaction=reaction, after_event_id=event_id, limit=limit + 1
         )
-        return Page[ParkedEventView](
-            items=[ParkedEventView.model_validate(each, from_attributes=True) for each in parked[:limit]],
-            next=following(parked, limit, place=lambda each: (each.reaction, each.event_id)),
-        )
+        items = [ParkedEventView.model_validate(each, from_attributes=True) for each in parked]
+        return page_of(items, limit, place=lambda each: (each.reaction, each.event_id))
 
     @router.post("/parked-events/{reaction}/{event_id}/replay")
-    async def replay(reaction: str, event_id: UUID, caller: Operations, work: Work, now: Now) -> ReplayView:
+    async def replay(reaction: str, event_id: UUID, caller: Editor, work: Work, now: Now) -> ReplayView:
         """Have a parked event tried again; asking twice changes nothing more."""
         await _replay(work, reaction, event_id, caller, at=now)
         return ReplayView(reaction=reaction, event_id=event_id)

@@ -74,11 +74,6 @@ def place_after(after: str | None, *parts: Callable[[Any], Any]) -> list[Any] | 
         raise UnknownCursor() from error
 
 
-def position(after: str | None, *, parts: int) -> list[Any] | None:
-    """The parts of a cursor as they are, or None without a cursor; raises UnknownCursor."""
-    return place_after(after, *[lambda part: part] * parts)
-
-
 def whole_number(*, below: int) -> Callable[[Any], int]:
     """Reads a number from 0 on."""
 

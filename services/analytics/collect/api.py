@@ -49,7 +49,7 @@ def _batch_schema() -> dict[str, Any]:
 
 
 @router.post("/behaviour-events", status_code=202, openapi_extra={"requestBody": _batch_schema()})
-async def receive(request: Request, work: Work, caller: AnyCaller, now: Now) -> BatchView:
+async def receive(request: Request, caller: AnyCaller, work: Work, now: Now) -> BatchView:
     """Take up to 50 events in (256 KB, gzip allowed); a bad event never fails the others (analytics.md 2).
 
     Send an event again with the same ``event_id`` until its result arrives. Whoever is logged in is the events' member.

@@ -4,11 +4,11 @@ from datetime import date
 
 from services.analytics.funnels.domain import DEFAULT, WITHOUT_CART, Funnel, compare, drop_off
 from services.analytics.funnels.queries import reached
-from services.analytics.operators import Reader
 from services.analytics.periods import AskedPeriod
-from services.analytics.resources import FactsDoor
+from services.analytics.resources import Own
 from shared.http.app import service_router
 from shared.http.bodies import View
+from shared.http.callers import NumbersReader
 from shared.http.work import Now
 
 router = service_router("/operator/funnels", tags=["funnels"])
@@ -44,7 +44,7 @@ class PayFunnelView(View):
 
 
 @router.get("/default")
-async def default(_: Reader, facts: FactsDoor, period: AskedPeriod, now: Now) -> PayFunnelView:
+async def default(caller: NumbersReader, resources: Own, period: AskedPeriod, now: Now) -> PayFunnelView:
     """浏览-加购-支付 (AN-20), and 浏览-支付 beside it, for those who buy at once without the cart."""
     is_immature = now < period.end + DEFAULT.window
     return PayFunnelView(
@@ -52,8 +52,10 @@ async def default(_: Reader, facts: FactsDoor, period: AskedPeriod, now: Now) ->
         to_on=period.to_on,
         window_hours=DEFAULT.window.total_seconds() / 3600,
         is_immature=is_immature,
-        funnel=_view(DEFAULT, await reached(facts, DEFAULT, period), is_immature=is_immature),
-        without_cart=_view(WITHOUT_CART, await reached(facts, WITHOUT_CART, period), is_immature=is_immature),
+        funnel=_view(DEFAULT, await reached(resources.facts, DEFAULT, period), is_immature=is_immature),
+        without_cart=_view(
+            WITHOUT_CART, await reached(resources.facts, WITHOUT_CART, period), is_immature=is_immature
+        ),
     )
 
 

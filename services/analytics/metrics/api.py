@@ -4,11 +4,11 @@ from datetime import date
 
 from services.analytics.metrics.definitions import METRICS, Value, values_of
 from services.analytics.metrics.queries import by_day, counts, whole_period
-from services.analytics.operators import Reader
 from services.analytics.periods import AskedPeriod, Period
-from services.analytics.resources import FactsDoor
+from services.analytics.resources import Own
 from shared.http.app import service_router
 from shared.http.bodies import View
+from shared.http.callers import NumbersReader
 from shared.http.work import Now
 
 router = service_router("/operator/metrics", tags=["metrics"])
@@ -59,9 +59,9 @@ MEANINGS = [
 
 
 @router.get("/daily")
-async def daily(_: Reader, facts: FactsDoor, period: AskedPeriod, now: Now) -> DailyView:
+async def daily(caller: NumbersReader, resources: Own, period: AskedPeriod, now: Now) -> DailyView:
     """The numbers of each shop day of a period (AN-01 … AN-17)."""
-    counted = await counts(facts, period, by_day)
+    counted = await counts(resources.facts, period, by_day)
     days = []
     for day in period.days:
         values, immature = values_of(counted.get(day, {}))
@@ -71,9 +71,9 @@ async def daily(_: Reader, facts: FactsDoor, period: AskedPeriod, now: Now) -> D
 
 
 @router.get("/summary")
-async def summary(_: Reader, facts: FactsDoor, period: AskedPeriod, now: Now) -> SummaryView:
+async def summary(caller: NumbersReader, resources: Own, period: AskedPeriod, now: Now) -> SummaryView:
     """The numbers of a whole period (AN-01 … AN-17)."""
-    counted = await counts(facts, period, whole_period)
+    counted = await counts(resources.facts, period, whole_period)
     values, immature = values_of(counted.get(period.from_on, {}))
     return SummaryView(
         from_on=period.from_on,

@@ -13,38 +13,37 @@ from services.campaign.coupon_templates.usecases import (
 )
 from services.campaign.coupon_templates.views import ClaimableTemplate, CouponTemplateView
 from services.campaign.lifecycle import Status
-from services.campaign.operators import Editor, Reader, record
+from services.campaign.operators import record
 from services.campaign.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
-from shared.http.callers import AnyCaller
+from shared.http.callers import AnyCaller, AnyOperator, Editor
 from shared.http.identity import Kind
 from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
-public = service_router("/coupon-templates", tags=["coupons"])
-operator = service_router("/operator/coupon-templates", tags=["coupons"])
+router = service_router(tags=["coupons"])
 
 
-@public.get("")
+@router.get("/coupon-templates")
 async def list_claimable_templates(
-    caller: AnyCaller, own: Own, now: Now, after: After = None, limit: Limit = 20
+    caller: AnyCaller, resources: Own, now: Now, after: After = None, limit: Limit = 20
 ) -> Page[ClaimableTemplate]:
     """The coupons that can be claimed now, newest first, and how many of each the caller has."""
     member_id = caller.subject if caller.kind is Kind.MEMBER else None
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         items = await claimable_templates(
             connection, member_id=member_id, at=now, before=before_id(after), limit=limit + 1
         )
     return page_of(items, limit, place=lambda each: each.template_id)
 
 
-@operator.get("")
+@router.get("/operator/coupon-templates")
 async def list_templates(
-    caller: Reader, own: Own, status: Status | None = None, after: After = None, limit: Limit = 20
+    caller: AnyOperator, resources: Own, status: Status | None = None, after: After = None, limit: Limit = 20
 ) -> Page[CouponTemplateView]:
     """All templates, newest first."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         found = await CouponTemplates(connection).page(
             before=before_id(after), status=status, limit=limit + 1
         )
@@ -53,7 +52,7 @@ async def list_templates(
     )
 
 
-@operator.post("", status_code=201)
+@router.post("/operator/coupon-templates", status_code=201)
 async def create_template(
     body: CouponTemplateCreate, caller: Editor, work: Work, now: Now
 ) -> CouponTemplateView:
@@ -65,7 +64,7 @@ async def create_template(
     return view
 
 
-@operator.patch("/{template_id}")
+@router.patch("/operator/coupon-templates/{template_id}")
 async def update_template(
     template_id: UUID, body: CouponTemplateChange, caller: Editor, work: Work, now: Now
 ) -> CouponTemplateView:
@@ -79,7 +78,7 @@ async def update_template(
     return after
 
 
-@operator.post("/{template_id}/start")
+@router.post("/operator/coupon-templates/{template_id}/start")
 async def start(template_id: UUID, caller: Editor, work: Work, now: Now) -> CouponTemplateView:
     """Open a draft for claims."""
     before, after = map(CouponTemplateView.of, await start_template(work, template_id, at=now))
@@ -88,7 +87,7 @@ async def start(template_id: UUID, caller: Editor, work: Work, now: Now) -> Coup
     return after
 
 
-@operator.post("/{template_id}/stop")
+@router.post("/operator/coupon-templates/{template_id}/stop")
 async def stop(template_id: UUID, caller: Editor, work: Work, now: Now) -> CouponTemplateView:
     """Close a template for claims, for good."""
     before, after = map(CouponTemplateView.of, await stop_template(work, template_id, at=now))

@@ -1,9 +1,7 @@
 """HTTP for members' coupons, and for the orders that lock them."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
 from starlette.responses import Response
 
 from services.campaign.coupons.claim_coupon import claim_coupon
@@ -16,16 +14,12 @@ from services.campaign.resources import Own
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id
-from shared.http.callers import CalledBy, Member
+from shared.http.callers import FromOrder, Member
 from shared.http.idempotency import Idempotent, once
-from shared.http.identity import Principal
 from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
-public = service_router(tags=["coupons"])
-internal = service_router("/internal/coupon-locks", tags=["internal"])
-
-Order = Annotated[Principal, Depends(CalledBy("order"))]
+router = service_router(tags=["coupons"])
 
 
 class CouponLockPut(Body):
@@ -35,43 +29,45 @@ class CouponLockPut(Body):
     coupon_id: Id
 
 
-@public.post("/coupon-templates/{template_id}/claim", status_code=201, response_model=CouponView)
-async def claim(template_id: UUID, caller: Member, key: Idempotent, own: Own, now: Now) -> Response:
+@router.post("/coupon-templates/{template_id}/claim", status_code=201, response_model=CouponView)
+async def claim(template_id: UUID, caller: Member, resources: Own, key: Idempotent, now: Now) -> Response:
     """Claim a coupon; needs an Idempotency-Key."""
 
     async def do(work: UnitOfWork) -> CouponView:
         coupon_id = await claim_coupon(work, template_id, caller.member_id, at=now)
         return await coupon_view(work.connection, coupon_id, at=now)
 
-    return await once(own.engine, key, do)
+    return await once(resources.engine, key, do)
 
 
-@public.get("/me/coupons")
+@router.get("/me/coupons")
 async def list_my_coupons(
     caller: Member,
-    own: Own,
+    resources: Own,
     now: Now,
     state: CouponState | None = None,
     after: After = None,
     limit: Limit = 20,
 ) -> Page[CouponView]:
     """The caller's coupons, newest first."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         items = await coupons_of(
             connection, caller.member_id, state=state, at=now, before=before_id(after), limit=limit + 1
         )
     return page_of(items, limit, place=lambda each: each.coupon_id)
 
 
-@internal.put("/{order_id}")
-async def lock(order_id: UUID, body: CouponLockPut, caller: Order, work: Work, now: Now) -> CouponLockView:
+@router.put("/internal/coupon-locks/{order_id}")
+async def lock(
+    order_id: UUID, body: CouponLockPut, caller: FromOrder, work: Work, now: Now
+) -> CouponLockView:
     """Hold a coupon for an order; asked again, the same answer."""
     state = await lock_coupon(work, order_id, coupon_id=body.coupon_id, member_id=body.member_id, at=now)
     return CouponLockView(order_id=order_id, coupon_id=body.coupon_id, state=state)
 
 
-@internal.post("/{order_id}/release")
-async def release(order_id: UUID, caller: Order, work: Work, now: Now) -> CouponReleaseView:
+@router.post("/internal/coupon-locks/{order_id}/release")
+async def release(order_id: UUID, caller: FromOrder, work: Work, now: Now) -> CouponReleaseView:
     """Let an order's coupon go; an order that never locked one never will."""
     await release_coupon(work, order_id, at=now)
     return CouponReleaseView(order_id=order_id, state=LockState.RELEASED)

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Depends
 from pydantic import Field
 
 from services.campaign.coupons.domain import REASONS, Coupon
@@ -14,9 +13,9 @@ from services.campaign.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Fen, Id, Quantity
-from shared.http.callers import CalledBy
+from shared.http.callers import FromOrder
 
-internal = service_router("/internal/offers", tags=["internal"])
+router = service_router("/internal/offers", tags=["internal"])
 
 
 class OfferLine(Body):
@@ -42,11 +41,11 @@ class OffersPost(Body):
     at: When
 
 
-@internal.post("", dependencies=[Depends(CalledBy("order"))])
-async def show_offers(body: OffersPost, own: Own) -> OffersView:
+@router.post("")
+async def show_offers(body: OffersPost, caller: FromOrder, resources: Own) -> OffersView:
     """The full reductions and coupons for a cart at an instant; two statements, whatever the cart."""
     lines = [each.line() for each in body.lines]
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         full_reductions = await full_reductions_for(connection, lines, at=body.at)
         found = await coupons_for(
             connection, lines, member_id=body.member_id, coupon_id=body.coupon_id, at=body.at

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.campaign.lifecycle import Status
-from services.campaign.operators import Editor, Reader, record
+from services.campaign.operators import record
 from services.campaign.promotions.bodies import FullReductionChange, FullReductionCreate
 from services.campaign.promotions.storage import FullReductions
 from services.campaign.promotions.usecases import (
@@ -17,36 +17,38 @@ from services.campaign.promotions.views import FullReductionView, PromotionView
 from services.campaign.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
+from shared.http.callers import AnyOperator, Editor
 from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
-public = service_router("/promotions", tags=["promotions"])
-operator = service_router("/operator/full-reductions", tags=["promotions"])
+router = service_router(tags=["promotions"])
 
 
-@public.get("")
-async def list_promotions(own: Own, now: Now, after: After = None, limit: Limit = 20) -> Page[PromotionView]:
+@router.get("/promotions")
+async def list_promotions(
+    resources: Own, now: Now, after: After = None, limit: Limit = 20
+) -> Page[PromotionView]:
     """The promotions that run now, newest first."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         found = await FullReductions(connection).running_page(
             at=now, before=before_id(after), limit=limit + 1
         )
     return page_of([PromotionView.of(each) for each in found], limit, place=lambda each: each.promotion_id)
 
 
-@operator.get("")
+@router.get("/operator/full-reductions")
 async def list_full_reductions(
-    caller: Reader, own: Own, status: Status | None = None, after: After = None, limit: Limit = 20
+    caller: AnyOperator, resources: Own, status: Status | None = None, after: After = None, limit: Limit = 20
 ) -> Page[FullReductionView]:
     """All full reductions, newest first."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         found = await FullReductions(connection).page(before=before_id(after), status=status, limit=limit + 1)
     return page_of(
         [FullReductionView.of(each) for each in found], limit, place=lambda each: each.full_reduction_id
     )
 
 
-@operator.post("", status_code=201)
+@router.post("/operator/full-reductions", status_code=201)
 async def create_full_reduction(
     body: FullReductionCreate, caller: Editor, work: Work, now: Now
 ) -> FullReductionView:
@@ -59,7 +61,7 @@ async def create_full_reduction(
     return view
 
 
-@operator.patch("/{full_reduction_id}")
+@router.patch("/operator/full-reductions/{full_reduction_id}")
 async def update_full_reduction(
     full_reduction_id: UUID, body: FullReductionChange, caller: Editor, work: Work, now: Now
 ) -> FullReductionView:
@@ -70,14 +72,14 @@ async def update_full_reduction(
     return await _recorded(work, caller, "full-reduction.change", change, now)
 
 
-@operator.post("/{full_reduction_id}/start")
+@router.post("/operator/full-reductions/{full_reduction_id}/start")
 async def start(full_reduction_id: UUID, caller: Editor, work: Work, now: Now) -> FullReductionView:
     """Have a draft run within its window."""
     change = await start_full_reduction(work, full_reduction_id, at=now)
     return await _recorded(work, caller, "full-reduction.start", change, now)
 
 
-@operator.post("/{full_reduction_id}/stop")
+@router.post("/operator/full-reductions/{full_reduction_id}/stop")
 async def stop(full_reduction_id: UUID, caller: Editor, work: Work, now: Now) -> FullReductionView:
     """End a full reduction, for good."""
     change = await stop_full_reduction(work, full_reduction_id, at=now)

@@ -12,14 +12,15 @@ from services.catalog.categories.storage import Categories
 from services.catalog.categories.usecases import add_category, change_category, remove_category
 from services.catalog.categories.views import CategoryList, CategoryTree, CategoryView, tree_of
 from services.catalog.fields import Code, PictureUrl
-from services.catalog.operators import Editor, Reader, record
+from services.catalog.operators import record
+from services.catalog.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id, Text
-from shared.http.work import Now, Work, resources
+from shared.http.callers import AnyOperator, Editor
+from shared.http.work import Now, Work
 
-public = service_router("/categories", tags=["categories"])
-operator = service_router("/operator/categories", tags=["categories"])
+router = service_router(tags=["categories"])
 
 Sort = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 
@@ -46,22 +47,22 @@ class CategoryChange(Body):
     after_sale_policy_key: Code | None = None
 
 
-@public.get("", response_model=CategoryTree)
-async def browse_categories(request: Request) -> Response:
+@router.get("/categories", response_model=CategoryTree)
+async def browse_categories(request: Request, resources: Own) -> Response:
     """The category tree, at most three deep (PD-02)."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         categories = await Categories(connection).all()
     return cacheable_answer(request, tree_of(categories), max_age_seconds=10)
 
 
-@operator.get("")
-async def list_categories(request: Request, caller: Reader) -> CategoryList:
+@router.get("/operator/categories")
+async def list_categories(caller: AnyOperator, resources: Own) -> CategoryList:
     """Every category with its settings, parents first."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         return CategoryList(items=[CategoryView.of(each) for each in await Categories(connection).all()])
 
 
-@operator.post("", status_code=201)
+@router.post("/operator/categories", status_code=201)
 async def create_category(body: CategoryCreate, caller: Editor, work: Work, now: Now) -> CategoryView:
     """Add a category."""
     category = await add_category(
@@ -78,7 +79,7 @@ async def create_category(body: CategoryCreate, caller: Editor, work: Work, now:
     return view
 
 
-@operator.patch("/{category_id}")
+@router.patch("/operator/categories/{category_id}")
 async def update_category(
     category_id: UUID, body: CategoryChange, caller: Editor, work: Work, now: Now
 ) -> CategoryView:
@@ -97,7 +98,7 @@ async def update_category(
     return view
 
 
-@operator.delete("/{category_id}", status_code=204)
+@router.delete("/operator/categories/{category_id}", status_code=204)
 async def delete_category(category_id: UUID, caller: Editor, work: Work, now: Now) -> None:
     """Remove an empty category."""
     before = CategoryView.of(await remove_category(work, category_id))

@@ -5,22 +5,24 @@ from pathlib import PurePath
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import File, Request, UploadFile
+from fastapi import File, UploadFile
 
 from services.catalog.imports.files import count_rows
 from services.catalog.imports.storage import ImportState, ProductImport, ProductImports
 from services.catalog.imports.usecases import resume_import, start_import
-from services.catalog.operators import Editor, Reader, record
+from services.catalog.operators import record
+from services.catalog.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import BodyTooLarge, View
+from shared.http.callers import AnyOperator, Editor
 from shared.http.paging import After, Limit, Page, page_of, place_after, plain_text, whole_number
 from shared.http.problems import NotFound
-from shared.http.work import Now, Work, resources
+from shared.http.work import Now, Work
 
 MOST_BYTES = 5 * 1024 * 1024
 
-operator = service_router("/operator/product-imports", tags=["product imports"])
+router = service_router("/operator/product-imports", tags=["product imports"])
 
 
 class ImportView(View):
@@ -57,7 +59,7 @@ class ImportErrorView(View):
     reason: str
 
 
-@operator.post("", status_code=202)
+@router.post("", status_code=202)
 async def upload(file: Annotated[UploadFile, File()], caller: Editor, work: Work, now: Now) -> ImportView:
     """Upload a CSV file of at most 5 MiB and 50,000 rows; the worker takes it over."""
     content = await file.read(MOST_BYTES + 1)
@@ -83,19 +85,19 @@ async def upload(file: Annotated[UploadFile, File()], caller: Editor, work: Work
     return view
 
 
-@operator.get("/{import_id}")
-async def show_import(request: Request, import_id: UUID, caller: Reader) -> ImportView:
+@router.get("/{import_id}")
+async def show_import(import_id: UUID, caller: AnyOperator, resources: Own) -> ImportView:
     """How far an import is."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         return ImportView.of(_found(await ProductImports(connection).find(import_id)))
 
 
-@operator.get("/{import_id}/errors")
+@router.get("/{import_id}/errors")
 async def list_errors(
-    request: Request, import_id: UUID, caller: Reader, after: After = None, limit: Limit = 50
+    import_id: UUID, caller: AnyOperator, resources: Own, after: After = None, limit: Limit = 50
 ) -> Page[ImportErrorView]:
     """What is wrong with which rows."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         imports = ProductImports(connection)
         _found(await imports.find(import_id))
         row_number, column = place_after(after, whole_number(below=2**31), plain_text) or [0, ""]
@@ -107,7 +109,7 @@ async def list_errors(
     return page_of(items, limit, place=lambda each: (each.row_number, each.column))
 
 
-@operator.post("/{import_id}/resume")
+@router.post("/{import_id}/resume")
 async def resume(import_id: UUID, caller: Editor, work: Work, now: Now) -> ImportView:
     """Go on now with an import that stopped, after its last whole batch."""
     product_import = await resume_import(work, import_id, at=now)

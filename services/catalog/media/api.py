@@ -7,15 +7,16 @@ from starlette.responses import Response
 
 from services.catalog.media.domain import MOST_BYTES, check_picture, headers_of
 from services.catalog.media.storage import MediaFiles
-from services.catalog.operators import Editor, record
+from services.catalog.operators import record
+from services.catalog.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import BodyTooLarge, View
+from shared.http.callers import Editor
 from shared.http.problems import NotFound
-from shared.http.work import Now, Work, resources
+from shared.http.work import Now, Work
 
-public = service_router("/media", tags=["media"])
-operator = service_router("/operator/media", tags=["media"])
+router = service_router(tags=["media"])
 
 MediaPath = Annotated[
     str, Path(max_length=200, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*){0,5}$")
@@ -32,10 +33,10 @@ class MediaView(View):
     etag: str
 
 
-@public.get("/{path:path}", response_class=Response)
-async def show_media(request: Request, path: MediaPath) -> Response:
+@router.get("/media/{path:path}", response_class=Response)
+async def show_media(path: MediaPath, request: Request, resources: Own) -> Response:
     """A picture; 304 when the client has it already."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         file = await MediaFiles(connection).find(path, known=request.headers.get("if-none-match"))
     if file is None:
         raise NotFound()
@@ -47,8 +48,8 @@ async def show_media(request: Request, path: MediaPath) -> Response:
     )
 
 
-@operator.put("/{path:path}")
-async def put_media(request: Request, path: MediaPath, caller: Editor, work: Work, now: Now) -> MediaView:
+@router.put("/operator/media/{path:path}")
+async def put_media(path: MediaPath, request: Request, caller: Editor, work: Work, now: Now) -> MediaView:
     """Keep a picture of at most 5 MiB at a path; the body is the file itself."""
     content = await _body(request)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import Request
 from pydantic import Field
 
 from services.catalog.fields import Code
-from services.catalog.operators import Editor, Reader, record
+from services.catalog.operators import record
 from services.catalog.policies.storage import Policies, Policy
+from services.catalog.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, LongText, Text, View
-from shared.http.work import Now, Work, resources
+from shared.http.callers import AnyOperator, Editor
+from shared.http.work import Now, Work
 
-operator = service_router("/operator/after-sale-policies", tags=["after-sale policies"])
+router = service_router("/operator/after-sale-policies", tags=["after-sale policies"])
 
 
 class PolicySave(Body):
@@ -42,15 +43,15 @@ class PolicyList(View):
     items: list[PolicyView]
 
 
-@operator.get("")
-async def list_policies(request: Request, caller: Reader) -> PolicyList:
+@router.get("")
+async def list_policies(caller: AnyOperator, resources: Own) -> PolicyList:
     """Every after-sale policy."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         policies = await Policies(connection).all()
     return PolicyList(items=[_view(policy) for policy in policies])
 
 
-@operator.post("", status_code=201)
+@router.post("", status_code=201)
 async def save_policy(body: PolicySave, caller: Editor, work: Work, now: Now) -> PolicyView:
     """Add a policy, or replace the one with this key."""
     policy = Policy(**body.model_dump())

@@ -3,23 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
 from services.catalog.answers import answer
 from services.catalog.products.queries import Sort, list_products, look_up_skus, product_detail
 from services.catalog.products.views import FoundSkus, ProductCard, ProductDetail
+from services.catalog.resources import Own
 from services.catalog.straight import straight
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id
-from shared.http.callers import CalledBy
+from shared.http.callers import FromOrder
 from shared.http.paging import After, Limit, Page
 from shared.http.problems import NotFound
-from shared.http.work import resources
 
-public = service_router("/products", tags=["products"])
-internal = service_router("/internal/skus", tags=["internal"])
+router = service_router(tags=["products"])
 
 
 class SkuLookup(Body):
@@ -28,33 +26,33 @@ class SkuLookup(Body):
     sku_ids: Annotated[list[Id], Field(max_length=200)]
 
 
-@public.get("", response_model=Page[ProductCard])
+@router.get("/products", response_model=Page[ProductCard])
 async def browse_products(
-    request: Request,
+    resources: Own,
     category_id: UUID | None = None,
     sort: Sort = Sort.NEWEST,
     after: After = None,
     limit: Limit = 20,
 ) -> Response:
     """Products on sale, of a category and everything below it, in one statement."""
-    async with straight(resources(request).engine) as connection:
+    async with straight(resources.engine) as connection:
         return answer(
             await list_products(connection, category_id=category_id, sort=sort, after=after, limit=limit)
         )
 
 
-@public.get("/{product_id}", response_model=ProductDetail)
-async def show_product(request: Request, product_id: UUID) -> Response:
+@router.get("/products/{product_id}", response_model=ProductDetail)
+async def show_product(product_id: UUID, resources: Own) -> Response:
     """Everything a shopper sees before buying: options, SKUs with stock, media, after-sale policy (PD-03, PD-12)."""
-    async with straight(resources(request).engine) as connection:
+    async with straight(resources.engine) as connection:
         document = await product_detail(connection, product_id)
     if document is None:
         raise NotFound()
     return answer(document)
 
 
-@internal.post("/lookup", response_model=FoundSkus, dependencies=[Depends(CalledBy("order"))])
-async def find_skus(request: Request, body: SkuLookup) -> Response:
+@router.post("/internal/skus/lookup", response_model=FoundSkus)
+async def find_skus(body: SkuLookup, caller: FromOrder, resources: Own) -> Response:
     """Name, price, stock, categories and policy of SKUs, for carts and checkout; unknown ids are left out."""
-    async with straight(resources(request).engine) as connection:
+    async with straight(resources.engine) as connection:
         return answer(await look_up_skus(connection, body.sku_ids))

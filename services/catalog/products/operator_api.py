@@ -3,9 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Path, Query, Request
+from fastapi import Path, Query
 
-from services.catalog.operators import Editor, Reader, record
+from services.catalog.operators import record
 from services.catalog.products.bodies import ProductChange, ProductCreate, SkuSave
 from services.catalog.products.domain import Product, ProductStatus, Sku
 from services.catalog.products.queries import operator_products, stock_of
@@ -18,22 +18,24 @@ from services.catalog.products.usecases import (
     unpublish_product,
 )
 from services.catalog.products.views import OperatorProduct, OperatorProductRow
+from services.catalog.resources import Own
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
+from shared.http.callers import AnyOperator, Editor
 from shared.http.paging import After, Limit, Page
 from shared.http.problems import NotFound
-from shared.http.work import Now, Work, resources
+from shared.http.work import Now, Work
 from shared.ids import new_id
 
-operator = service_router("/operator/products", tags=["products"])
+router = service_router("/operator/products", tags=["products"])
 
 SkuCode = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-@operator.get("")
+@router.get("")
 async def list_all_products(
-    request: Request,
-    caller: Reader,
+    caller: AnyOperator,
+    resources: Own,
     status: ProductStatus | None = None,
     category_id: UUID | None = None,
     words: Annotated[str | None, Query(max_length=100)] = None,
@@ -41,13 +43,13 @@ async def list_all_products(
     limit: Limit = 20,
 ) -> Page[OperatorProductRow]:
     """All products, newest first; ``words`` must occur in the name or the code."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         return await operator_products(
             connection, status=status, category_id=category_id, words=words, after=after, limit=limit
         )
 
 
-@operator.post("", status_code=201)
+@router.post("", status_code=201)
 async def create_product(body: ProductCreate, caller: Editor, work: Work, now: Now) -> OperatorProduct:
     """Add a product as a draft, with SKUs and their opening stock."""
     details = body.model_dump(exclude={"skus"})
@@ -64,13 +66,13 @@ async def create_product(body: ProductCreate, caller: Editor, work: Work, now: N
     return await _view(work, product.id)
 
 
-@operator.get("/{product_id}")
-async def show_any_product(product_id: UUID, caller: Reader, work: Work) -> OperatorProduct:
+@router.get("/{product_id}")
+async def show_any_product(product_id: UUID, caller: AnyOperator, work: Work) -> OperatorProduct:
     """One product with everything an operator may change."""
     return await _view(work, product_id)
 
 
-@operator.patch("/{product_id}")
+@router.patch("/{product_id}")
 async def update_product(
     product_id: UUID, body: ProductChange, caller: Editor, work: Work, now: Now
 ) -> OperatorProduct:
@@ -89,7 +91,7 @@ async def update_product(
     return await _view(work, product_id)
 
 
-@operator.put("/{product_id}/skus/{sku_code}")
+@router.put("/{product_id}/skus/{sku_code}")
 async def put_sku(
     product_id: UUID, sku_code: SkuCode, body: SkuSave, caller: Editor, work: Work, now: Now
 ) -> OperatorProduct:
@@ -107,7 +109,7 @@ async def put_sku(
     return await _view(work, product_id)
 
 
-@operator.post("/{product_id}/publish")
+@router.post("/{product_id}/publish")
 async def publish(product_id: UUID, caller: Editor, work: Work, now: Now) -> OperatorProduct:
     """Put a product on sale."""
     product = await publish_product(work, product_id, at=now)
@@ -117,7 +119,7 @@ async def publish(product_id: UUID, caller: Editor, work: Work, now: Now) -> Ope
     return await _view(work, product_id)
 
 
-@operator.post("/{product_id}/unpublish")
+@router.post("/{product_id}/unpublish")
 async def unpublish(product_id: UUID, caller: Editor, work: Work, now: Now) -> OperatorProduct:
     """Take a product off sale."""
     product = await unpublish_product(work, product_id, at=now)

@@ -3,13 +3,12 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from fastapi import Query, Request
+from fastapi import Query
 from starlette.responses import Response
 
 from services.catalog.answers import answer
-from services.catalog.operators import Reader
 from services.catalog.products.views import ProductCard
-from services.catalog.resources import catalog_resources
+from services.catalog.resources import Own
 from services.catalog.search.hot import HOT_DAYS
 from services.catalog.search.queries import own_queries, queries_without_result, ranked_cards
 from services.catalog.search.usecases import engine, forget_history
@@ -19,13 +18,12 @@ from shared.clock import shop_day
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
-from shared.http.callers import AnyCaller, Member
+from shared.http.callers import AnyCaller, AnyOperator, Member
 from shared.http.identity import Kind
 from shared.http.paging import After, Limit, Page
-from shared.http.work import Now, Work, resources
+from shared.http.work import Now, Work
 
-public = service_router("/search", tags=["search"])
-operator = service_router("/operator/searches", tags=["search"])
+router = service_router(tags=["search"])
 
 SUGGESTIONS = 10
 
@@ -65,27 +63,26 @@ class VainQueryList(View):
     items: list[VainQuery]
 
 
-@public.get("", response_model=SearchPage)
+@router.get("/search", response_model=SearchPage)
 async def search(
-    request: Request, caller: AnyCaller, now: Now, q: Words = "", after: After = None, limit: Limit = 20
+    caller: AnyCaller, resources: Own, now: Now, q: Words = "", after: After = None, limit: Limit = 20
 ) -> Response:
     """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200."""
-    async with straight(resources(request).engine) as connection:
+    async with straight(resources.engine) as connection:
         hits = await engine.find(connection, q)
         page = await ranked_cards(connection, hits, after=after, limit=limit)
     if after is None:
         member_id = caller.member_id if caller.kind is Kind.MEMBER else None
         results = len(hits.found) if hits.is_exact else 0
-        catalog_resources(request).search_log.note(q, results=results, member_id=member_id, at=now)
+        resources.search_log.note(q, results=results, member_id=member_id, at=now)
     return answer(page)
 
 
-@public.get("/suggestions", response_model=SuggestionList)
-async def suggest(request: Request, caller: AnyCaller, now: Now, q: Words = "") -> Response:
+@router.get("/search/suggestions", response_model=SuggestionList)
+async def suggest(caller: AnyCaller, resources: Own, now: Now, q: Words = "") -> Response:
     """What the words may become: one's own searches, then the shop's words; without words what others search (SE-02)."""
     beginning = normalised(q)
-    held = catalog_resources(request)
-    async with straight(held.engine) as connection:
+    async with straight(resources.engine) as connection:
         own = (
             await own_queries(connection, caller.member_id, beginning, limit=3)
             if caller.kind is Kind.MEMBER
@@ -94,22 +91,24 @@ async def suggest(request: Request, caller: AnyCaller, now: Now, q: Words = "") 
         if beginning:
             others, kind = await engine.suggest(connection, beginning, limit=SUGGESTIONS), "term"
         else:
-            others, kind = await held.hot_words.top(connection, at=now), "hot"
+            others, kind = await resources.hot_words.top(connection, at=now), "hot"
     suggestions = [{"term": term, "kind": "history"} for term in own]
     suggestions += [{"term": term, "kind": kind} for term in others if term not in own]
     return answer({"items": suggestions[:SUGGESTIONS]})
 
 
-@public.delete("/history", status_code=204)
+@router.delete("/search/history", status_code=204)
 async def clear_history(caller: Member, work: Work) -> None:
     """Forget what the member searched for."""
     await forget_history(work.connection, caller.member_id)
 
 
-@operator.get("/without-result")
-async def list_vain_queries(request: Request, caller: Reader, now: Now, limit: Limit = 50) -> VainQueryList:
+@router.get("/operator/searches/without-result")
+async def list_vain_queries(
+    caller: AnyOperator, resources: Own, now: Now, limit: Limit = 50
+) -> VainQueryList:
     """What people searched for in the last week without finding it (SE-02)."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         since = shop_day(now) - timedelta(days=HOT_DAYS)
         rows = await queries_without_result(connection, since=since, limit=limit)
     return VainQueryList(items=[VainQuery(**row) for row in rows])

@@ -3,26 +3,24 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.catalog.operators import Editor, Reader, record
+from services.catalog.operators import record
+from services.catalog.resources import Own
 from services.catalog.stock.domain import ReservationState
 from services.catalog.stock.queries import StockLevel, StockMovement, stock_level, stock_movements
 from services.catalog.stock.usecases import adjust_stock, release_reservations, reserve_stock
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id, Quantity, Text, View
-from shared.http.callers import CalledBy
+from shared.http.callers import AnyOperator, Editor, FromOrder
 from shared.http.idempotency import Idempotent, once
 from shared.http.paging import After, Limit, Page
 from shared.http.problems import Invalid, NotFound
-from shared.http.work import Now, Work, resources
+from shared.http.work import Now, Work
 
-internal = service_router("/internal/reservations", tags=["internal"])
-operator = service_router("/operator/skus", tags=["stock"])
-order_only = Depends(CalledBy("order"))
+router = service_router(tags=["stock"])
 
 
 class ReservationLine(Body):
@@ -53,46 +51,48 @@ class StockAdjustment(Body):
     reason: Text
 
 
-@internal.put("/{order_id}", dependencies=[order_only])
-async def reserve(request: Request, order_id: UUID, body: ReservationCreate, now: Now) -> ReservationView:
+@router.put("/internal/reservations/{order_id}")
+async def reserve(
+    order_id: UUID, body: ReservationCreate, caller: FromOrder, resources: Own, now: Now
+) -> ReservationView:
     """Hold stock for an order, all lines or none; repeating it changes nothing."""
     quantities = {line.sku_id: line.quantity for line in body.lines}
     if len(quantities) != len(body.lines):
         raise Invalid("A SKU is named twice.")
     state = await reserve_stock(
-        resources(request).engine, order_id, member_id=body.member_id, quantities=quantities, at=now
+        resources.engine, order_id, member_id=body.member_id, quantities=quantities, at=now
     )
     return ReservationView(order_id=order_id, state=state)
 
 
-@internal.post("/{order_id}/release", dependencies=[order_only])
-async def release(order_id: UUID, work: Work, now: Now) -> ReservationView:
+@router.post("/internal/reservations/{order_id}/release")
+async def release(order_id: UUID, caller: FromOrder, work: Work, now: Now) -> ReservationView:
     """Give back what an order holds, for good."""
     await release_reservations(work, [order_id], at=now)
     return ReservationView(order_id=order_id, state=ReservationState.RELEASED)
 
 
-@operator.get("/{sku_id}/stock")
-async def show_stock(request: Request, sku_id: UUID, caller: Reader) -> StockLevel:
+@router.get("/operator/skus/{sku_id}/stock")
+async def show_stock(sku_id: UUID, caller: AnyOperator, resources: Own) -> StockLevel:
     """How much of a SKU there is."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         if (level := await stock_level(connection, sku_id)) is None:
             raise NotFound()
     return level
 
 
-@operator.get("/{sku_id}/stock-movements")
+@router.get("/operator/skus/{sku_id}/stock-movements")
 async def list_movements(
-    request: Request, sku_id: UUID, caller: Reader, after: After = None, limit: Limit = 20
+    sku_id: UUID, caller: AnyOperator, resources: Own, after: After = None, limit: Limit = 20
 ) -> Page[StockMovement]:
     """The ledger of a SKU, newest first."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         return await stock_movements(connection, sku_id, after=after, limit=limit)
 
 
-@operator.post("/{sku_id}/stock-adjustments", status_code=201, response_model=StockLevel)
+@router.post("/operator/skus/{sku_id}/stock-adjustments", status_code=201, response_model=StockLevel)
 async def adjust(
-    request: Request, sku_id: UUID, body: StockAdjustment, caller: Editor, key: Idempotent, now: Now
+    sku_id: UUID, body: StockAdjustment, caller: Editor, resources: Own, key: Idempotent, now: Now
 ) -> Response:
     """Add to or take from what is on hand, never below what is promised to orders."""
 
@@ -101,4 +101,4 @@ async def adjust(
         await record(work, caller, "stock.adjust", f"sku/{sku_id}", at=now, after=body.model_dump())
         return level
 
-    return await once(resources(request).engine, key, do)
+    return await once(resources.engine, key, do)

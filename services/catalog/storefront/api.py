@@ -6,9 +6,9 @@ from fastapi import Request
 from starlette.responses import Response
 
 from services.catalog.answers import cacheable_answer
-from services.catalog.operators import Editor, Reader, record
+from services.catalog.operators import record
 from services.catalog.products.views import ProductCard
-from services.catalog.resources import catalog_resources
+from services.catalog.resources import Own
 from services.catalog.storefront.layout import Layout
 from services.catalog.storefront.queries import home_page
 from services.catalog.storefront.storage import save_layout, saved_layout
@@ -16,10 +16,10 @@ from services.catalog.straight import straight
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
-from shared.http.work import Now, Work, resources
+from shared.http.callers import AnyOperator, Editor
+from shared.http.work import Now, Work
 
-public = service_router("/storefront", tags=["storefront"])
-operator = service_router("/operator/storefront", tags=["storefront"])
+router = service_router(tags=["storefront"])
 
 
 class TargetView(View):
@@ -72,24 +72,23 @@ class LayoutView(View):
     hot_words: list[str]
 
 
-@public.get("", response_model=Storefront)
-async def show_storefront(request: Request, now: Now) -> Response:
+@router.get("/storefront", response_model=Storefront)
+async def show_storefront(request: Request, resources: Own, now: Now) -> Response:
     """The whole home page in one answer (LG-06)."""
-    held = catalog_resources(request)
-    async with straight(held.engine) as connection:
-        hot_words = await held.hot_words.top(connection, at=now)
+    async with straight(resources.engine) as connection:
+        hot_words = await resources.hot_words.top(connection, at=now)
         document = await home_page(connection, hot_words=hot_words)
     return cacheable_answer(request, document, max_age_seconds=10)
 
 
-@operator.get("")
-async def show_layout(request: Request, caller: Reader) -> LayoutView:
+@router.get("/operator/storefront")
+async def show_layout(caller: AnyOperator, resources: Own) -> LayoutView:
     """The layout of the home page."""
-    async with reading(resources(request).engine) as connection:
+    async with reading(resources.engine) as connection:
         return LayoutView.model_validate(await saved_layout(connection))
 
 
-@operator.put("")
+@router.put("/operator/storefront")
 async def put_layout(body: Layout, caller: Editor, work: Work, now: Now) -> LayoutView:
     """Arrange the home page anew."""
     before = await saved_layout(work.connection)

@@ -3,7 +3,6 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
 from pydantic import Field
 
 from services.member.addresses.domain import Contact, open_contact
@@ -15,12 +14,12 @@ from services.member.addresses.usecases import (
     make_default_address,
     remove_address,
 )
-from services.member.resources import Keys, Own
+from services.member.resources import Own
 from services.member.views import ContactView
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View
-from shared.http.callers import CalledBy, Member
+from shared.http.callers import FromOrder, Member
 from shared.http.work import Now, Work
 
 router = service_router(tags=["addresses"])
@@ -103,12 +102,12 @@ class AddressBookView(View):
 
 
 @router.get("/me/addresses")
-async def address_book(caller: Member, own: Own) -> AddressBookView:
+async def address_book(caller: Member, resources: Own) -> AddressBookView:
     """The caller's addresses."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         stored = await Addresses(connection).all(caller.member_id)
     book = [
-        Address(each.id, open_contact(own.field_keys, each.id, each.details_sealed), each.is_default)
+        Address(each.id, open_contact(resources.field_keys, each.id, each.details_sealed), each.is_default)
         for each in stored
     ]
     return AddressBookView(items=[AddressView.of_book(address) for address in book])
@@ -116,20 +115,22 @@ async def address_book(caller: Member, own: Own) -> AddressBookView:
 
 @router.post("/me/addresses", status_code=201)
 async def add(
-    body: AddressCreate | WeChatAddress, caller: Member, work: Work, keys: Keys, now: Now
+    body: AddressCreate | WeChatAddress, caller: Member, resources: Own, work: Work, now: Now
 ) -> AddressView:
     """Add an address, or import the one that wx.chooseAddress gave."""
-    return AddressView.of_book(await add_address(work, keys, caller.member_id, body.contact(), at=now))
+    return AddressView.of_book(
+        await add_address(work, resources.field_keys, caller.member_id, body.contact(), at=now)
+    )
 
 
 @router.patch("/me/addresses/{address_id}")
 async def change(
-    address_id: UUID, body: AddressChange, caller: Member, work: Work, keys: Keys, now: Now
+    address_id: UUID, body: AddressChange, caller: Member, resources: Own, work: Work, now: Now
 ) -> AddressView:
     """Change an address."""
     changes = body.model_dump(exclude_unset=True)
     return AddressView.of_book(
-        await change_address(work, keys, caller.member_id, address_id, changes, at=now)
+        await change_address(work, resources.field_keys, caller.member_id, address_id, changes, at=now)
     )
 
 
@@ -140,14 +141,18 @@ async def remove(address_id: UUID, caller: Member, work: Work) -> None:
 
 
 @router.post("/me/addresses/{address_id}/default")
-async def make_default(address_id: UUID, caller: Member, work: Work, keys: Keys) -> AddressView:
+async def make_default(address_id: UUID, caller: Member, resources: Own, work: Work) -> AddressView:
     """Make an address the default."""
-    return AddressView.of_book(await make_default_address(work, keys, caller.member_id, address_id))
+    return AddressView.of_book(
+        await make_default_address(work, resources.field_keys, caller.member_id, address_id)
+    )
 
 
-@router.get("/internal/members/{member_id}/addresses/{address_id}", dependencies=[Depends(CalledBy("order"))])
-async def address_for_order(member_id: UUID, address_id: UUID, own: Own) -> ContactView:
+@router.get("/internal/members/{member_id}/addresses/{address_id}")
+async def address_for_order(
+    member_id: UUID, address_id: UUID, caller: FromOrder, resources: Own
+) -> ContactView:
     """One address in full, for an order's snapshot."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         stored = await Addresses(connection).get(member_id, address_id)
-    return ContactView.of(address_id, open_contact(own.field_keys, address_id, stored.details_sealed))
+    return ContactView.of(address_id, open_contact(resources.field_keys, address_id, stored.details_sealed))

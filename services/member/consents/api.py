@@ -37,9 +37,9 @@ class ConsentGiven(Body):
 
 
 @router.get("/privacy-agreement")
-async def privacy_agreement(own: Own, now: Now) -> AgreementView:
+async def privacy_agreement(resources: Own, now: Now) -> AgreementView:
     """The privacy agreement in force; anybody may read it."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         agreement = await Consents(connection).agreement(at=now)
     return AgreementView(
         version=agreement.version,

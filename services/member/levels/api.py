@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Depends
 from pydantic import Field
 
 from services.member.levels.domain import MOST_LEVELS, Level, Perk, PerkKind, level_of, next_level
@@ -12,8 +11,7 @@ from services.member.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View
-from shared.http.callers import ROLES, Member, Operator
-from shared.http.identity import Principal
+from shared.http.callers import AnyOperator, Editor, Member
 from shared.http.work import Now, Work
 
 router = service_router(tags=["levels"])
@@ -80,9 +78,9 @@ class LevelsBody(Body):
 
 
 @router.get("/me/level")
-async def my_level(caller: Member, own: Own) -> MyLevelView:
+async def my_level(caller: Member, resources: Own) -> MyLevelView:
     """The caller's level and growth."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         growth = await Growth(connection).of(caller.member_id)
         levels = await Levels(connection).all()
     coming = next_level(levels, growth)
@@ -95,20 +93,15 @@ async def my_level(caller: Member, own: Own) -> MyLevelView:
     )
 
 
-@router.get("/operator/member-levels", dependencies=[Depends(Operator(*ROLES))])
-async def show_levels(own: Own) -> LevelsView:
+@router.get("/operator/member-levels")
+async def show_levels(caller: AnyOperator, resources: Own) -> LevelsView:
     """The shop's levels."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         return LevelsView(levels=[LevelView.of(level) for level in await Levels(connection).all()])
 
 
 @router.put("/operator/member-levels")
-async def put_levels(
-    body: LevelsBody,
-    operator: Annotated[Principal, Depends(Operator("operations"))],
-    work: Work,
-    now: Now,
-) -> LevelsView:
+async def put_levels(body: LevelsBody, caller: Editor, work: Work, now: Now) -> LevelsView:
     """Replace the shop's levels."""
     levels = [
         Level(
@@ -120,5 +113,5 @@ async def put_levels(
         )
         for level in body.levels
     ]
-    await change_levels(work, levels, by=operator, at=now)
+    await change_levels(work, levels, by=caller, at=now)
     return LevelsView(levels=[LevelView.of(level) for level in levels])

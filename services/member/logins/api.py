@@ -32,9 +32,9 @@ class LoginView(View):
 
 
 @router.post("/internal/logins", dependencies=[Depends(CalledBy("gateway"))])
-async def login(body: Login, own: Own, now: Now) -> LoginView:
+async def login(body: Login, resources: Own, now: Now) -> LoginView:
     """The member behind a login code."""
-    found = await log_in(own, body.code, scene=body.scene, at=now)
+    found = await log_in(resources, body.code, scene=body.scene, at=now)
     return LoginView(
         member_id=found.member_id,
         wechat_openid=found.wechat_openid,

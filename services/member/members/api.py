@@ -18,20 +18,18 @@ from services.member.levels.usecases import shop_levels
 from services.member.members.queries import newest_first, openid_of, overview, standing
 from services.member.members.usecases import change_profile
 from services.member.phones.domain import open_masked
-from services.member.resources import Keys, Own
+from services.member.resources import Own
 from services.member.views import ConsentView, ContactView
 from shared.clock import shop_day
 from shared.crypto import FieldKeys
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View
-from shared.http.callers import CalledBy, Member, Operator
+from shared.http.callers import CalledBy, FromOrder, Member, PeopleReader
 from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
 router = service_router(tags=["members"])
-
-ReadsMembers = Depends(Operator("operations", "service_desk", "auditor"))
 
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -110,47 +108,49 @@ class ContactOfMember(View):
 
 
 @router.get("/me")
-async def me(caller: Member, own: Own) -> MeView:
+async def me(caller: Member, resources: Own) -> MeView:
     """The caller's profile."""
-    async with reading(own.engine) as connection:
-        return await _me(connection, own.field_keys, caller.member_id)
+    async with reading(resources.engine) as connection:
+        return await _me(connection, resources.field_keys, caller.member_id)
 
 
 @router.patch("/me")
-async def change_me(body: ProfileChange, caller: Member, work: Work, keys: Keys, now: Now) -> MeView:
+async def change_me(body: ProfileChange, caller: Member, resources: Own, work: Work, now: Now) -> MeView:
     """Change the caller's profile."""
     await change_profile(work, caller.member_id, body.model_dump(exclude_unset=True), today=shop_day(now))
-    return await _me(work.connection, keys, caller.member_id)
+    return await _me(work.connection, resources.field_keys, caller.member_id)
 
 
-@router.get("/operator/members", dependencies=[ReadsMembers])
-async def list_members(own: Own, limit: Limit = 20, after: After = None) -> Page[MemberView]:
+@router.get("/operator/members")
+async def list_members(
+    caller: PeopleReader, resources: Own, limit: Limit = 20, after: After = None
+) -> Page[MemberView]:
     """Members, the newest first."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         rows = await newest_first(connection, before=before_id(after), limit=limit + 1)
         levels = await shop_levels(connection)
-    items = [_member_view(row, levels, own.field_keys) for row in rows]
+    items = [_member_view(row, levels, resources.field_keys) for row in rows]
     return page_of(items, limit, place=lambda each: each.member_id)
 
 
-@router.get("/operator/members/{member_id}", dependencies=[ReadsMembers])
-async def show_member(member_id: UUID, own: Own) -> MemberView:
+@router.get("/operator/members/{member_id}")
+async def show_member(member_id: UUID, caller: PeopleReader, resources: Own) -> MemberView:
     """One member."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         row = await overview(connection, member_id)
-        return _member_view(row, await shop_levels(connection), own.field_keys)
+        return _member_view(row, await shop_levels(connection), resources.field_keys)
 
 
-@router.get("/internal/members/{member_id}/standing", dependencies=[Depends(CalledBy("order"))])
-async def member_standing(member_id: UUID, own: Own) -> StandingView:
+@router.get("/internal/members/{member_id}/standing")
+async def member_standing(member_id: UUID, caller: FromOrder, resources: Own) -> StandingView:
     """Level, points and default address, for a checkout."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         row = await standing(connection, member_id)
         level = level_of(await shop_levels(connection), row.growth)
     address = None
     if row.address_id is not None:
         address = ContactView.of(
-            row.address_id, open_contact(own.field_keys, row.address_id, row.details_sealed)
+            row.address_id, open_contact(resources.field_keys, row.address_id, row.details_sealed)
         )
     return StandingView(
         member_id=member_id,
@@ -166,10 +166,10 @@ async def member_standing(member_id: UUID, own: Own) -> StandingView:
     "/internal/members/{member_id}/contact",
     dependencies=[Depends(CalledBy("order", "payment", "campaign"))],
 )
-async def member_contact(member_id: UUID, own: Own) -> ContactOfMember:
+async def member_contact(member_id: UUID, resources: Own) -> ContactOfMember:
     """The openid to which WeChat sends messages."""
-    async with reading(own.engine) as connection:
-        return ContactOfMember(wechat_openid=await openid_of(connection, member_id, appid=own.appid))
+    async with reading(resources.engine) as connection:
+        return ContactOfMember(wechat_openid=await openid_of(connection, member_id, appid=resources.appid))
 
 
 async def _me(connection: AsyncConnection, keys: FieldKeys, member_id: UUID) -> MeView:

@@ -25,6 +25,6 @@ class PhoneView(View):
 
 
 @router.post("/me/phone")
-async def bind(body: PhoneBinding, caller: Member, own: Own, now: Now) -> PhoneView:
+async def bind(body: PhoneBinding, caller: Member, resources: Own, now: Now) -> PhoneView:
     """Bind the caller's phone."""
-    return PhoneView(phone=masked(await bind_phone(own, caller.member_id, body.code, at=now)))
+    return PhoneView(phone=masked(await bind_phone(resources, caller.member_id, body.code, at=now)))

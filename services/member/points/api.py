@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Response
+from fastapi import Response
 from pydantic import Field
 
 from services.member.points.domain import MAX_POINTS, Kind, PointRules
@@ -17,16 +17,13 @@ from services.member.resources import Own
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
 from shared.http.bodies import BasisPoints, Body, Id, Text, View
-from shared.http.callers import ROLES, CalledBy, Member, Operator
+from shared.http.callers import AnyOperator, Editor, FromOrder, Member
 from shared.http.idempotency import Idempotent, once
-from shared.http.identity import Principal
 from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.problems import Invalid
 from shared.http.work import Now, Work
 
 router = service_router(tags=["points"])
-
-ByOperations = Annotated[Principal, Depends(Operator("operations"))]
 
 
 class NextExpiry(View):
@@ -120,9 +117,9 @@ class AdjustedView(View):
 
 
 @router.get("/me/points")
-async def my_points(caller: Member, own: Own) -> PointsView:
+async def my_points(caller: Member, resources: Own) -> PointsView:
     """The caller's points."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         row = await points_overview(connection, caller.member_id)
     expiry = NextExpiry(points=row.expiring_points, expires_at=row.expires_at) if row.expires_at else None
     return PointsView(
@@ -136,9 +133,11 @@ async def my_points(caller: Member, own: Own) -> PointsView:
 
 
 @router.get("/me/points/entries")
-async def my_entries(caller: Member, own: Own, limit: Limit = 20, after: After = None) -> Page[EntryView]:
+async def my_entries(
+    caller: Member, resources: Own, limit: Limit = 20, after: After = None
+) -> Page[EntryView]:
     """What moved the caller's spendable points, the newest first."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         rows = await spendable_entries(connection, caller.member_id, before=before_id(after), limit=limit + 1)
     items = [
         EntryView(
@@ -154,45 +153,45 @@ async def my_entries(caller: Member, own: Own, limit: Limit = 20, after: After =
     return page_of(items, limit, place=lambda each: each.entry_id)
 
 
-@router.put("/internal/points-holds/{order_id}", dependencies=[Depends(CalledBy("order"))])
-async def hold(order_id: UUID, body: HoldBody, work: Work, now: Now) -> HoldView:
+@router.put("/internal/points-holds/{order_id}")
+async def hold(order_id: UUID, body: HoldBody, caller: FromOrder, work: Work, now: Now) -> HoldView:
     """Set points aside for an order."""
     return HoldView.of(
         await hold_points(work, order_id, member_id=body.member_id, points=body.points, at=now)
     )
 
 
-@router.post("/internal/points-holds/{order_id}/release", dependencies=[Depends(CalledBy("order"))])
-async def release(order_id: UUID, work: Work, now: Now) -> HoldView:
+@router.post("/internal/points-holds/{order_id}/release")
+async def release(order_id: UUID, caller: FromOrder, work: Work, now: Now) -> HoldView:
     """Let an order's points go."""
     return HoldView.of(await release_points(work, order_id, at=now))
 
 
-@router.get("/operator/point-rules", dependencies=[Depends(Operator(*ROLES))])
-async def show_rules(own: Own) -> RulesView:
+@router.get("/operator/point-rules")
+async def show_rules(caller: AnyOperator, resources: Own) -> RulesView:
     """The point rules in force."""
-    async with reading(own.engine) as connection:
+    async with reading(resources.engine) as connection:
         return RulesView.of(await RuleBook(connection).rules())
 
 
 @router.put("/operator/point-rules")
-async def put_rules(body: RulesBody, operator: ByOperations, work: Work, now: Now) -> RulesView:
+async def put_rules(body: RulesBody, caller: Editor, work: Work, now: Now) -> RulesView:
     """Replace the point rules."""
     rules = PointRules(**body.model_dump())
-    await change_point_rules(work, rules, by=operator, at=now)
+    await change_point_rules(work, rules, by=caller, at=now)
     return RulesView.of(rules)
 
 
 @router.post("/operator/members/{member_id}/points-adjustments", status_code=201)
 async def adjust(
-    member_id: UUID, body: Adjustment, operator: ByOperations, key: Idempotent, own: Own, now: Now
+    member_id: UUID, body: Adjustment, caller: Editor, resources: Own, key: Idempotent, now: Now
 ) -> Response:
     """Give or take points by hand."""
     if body.points == 0:
         raise Invalid("An adjustment gives or takes at least one point.")
 
     async def do(work: UnitOfWork) -> AdjustedView:
-        balance = await adjust_points(work, member_id, body.points, reason=body.reason, by=operator, at=now)
+        balance = await adjust_points(work, member_id, body.points, reason=body.reason, by=caller, at=now)
         return AdjustedView(
             member_id=member_id,
             spendable_points=balance.spendable,
@@ -200,4 +199,4 @@ async def adjust(
             owed_points=balance.owed,
         )
 
-    return await once(own.engine, key, do)
+    return await once(resources.engine, key, do)

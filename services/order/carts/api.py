@@ -8,7 +8,7 @@ from services.order.carts.storage import Carts
 from services.order.carts.usecases import put_line
 from services.order.clients import catalog
 from services.order.clients.catalog import Sku
-from services.order.resources import OrderDoor
+from services.order.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Quantity, View
@@ -65,7 +65,7 @@ class CartView(View):
 
 
 @router.get("")
-async def get_cart(caller: Member, resources: OrderDoor) -> CartView:
+async def get_cart(caller: Member, resources: Own) -> CartView:
     """The caller's cart, joined with live prices and stock."""
     async with reading(resources.engine) as connection:
         lines = await Carts(connection).lines(caller.member_id)
@@ -87,7 +87,7 @@ async def get_cart(caller: Member, resources: OrderDoor) -> CartView:
 
 
 @router.put("/lines/{sku_id}", status_code=204)
-async def put_cart_line(sku_id: UUID, body: CartLinePut, caller: Member, resources: OrderDoor) -> None:
+async def put_cart_line(sku_id: UUID, body: CartLinePut, caller: Member, resources: Own) -> None:
     """Have so many of a SKU in the cart."""
     await put_line(resources, caller, sku_id, quantity=body.quantity, is_selected=body.selected)
 

@@ -1,16 +1,12 @@
 """The freight rule for operators."""
 
 from dataclasses import asdict
-from typing import Annotated
-
-from fastapi import Depends
 
 from services.order.freight.storage import freight_rule, set_freight_rule
 from services.order.pricing import FreightRule
 from shared.http.app import service_router
 from shared.http.bodies import Body, Fen, View
-from shared.http.callers import ROLES, Operator
-from shared.http.identity import Principal
+from shared.http.callers import AnyOperator, Editor
 from shared.http.work import Now, Work
 
 router = service_router("/operator/freight-rule", tags=["freight"])
@@ -31,20 +27,13 @@ class FreightRuleView(View):
 
 
 @router.get("")
-async def get_freight_rule(
-    operator: Annotated[Principal, Depends(Operator(*ROLES))], work: Work
-) -> FreightRuleView:
+async def get_freight_rule(caller: AnyOperator, work: Work) -> FreightRuleView:
     """What freight costs now."""
     return FreightRuleView(**asdict(await freight_rule(work.connection)))
 
 
 @router.put("")
-async def put_freight_rule(
-    body: FreightRulePut,
-    operator: Annotated[Principal, Depends(Operator("operations"))],
-    work: Work,
-    now: Now,
-) -> FreightRuleView:
+async def put_freight_rule(body: FreightRulePut, caller: Editor, work: Work, now: Now) -> FreightRuleView:
     """Have freight cost something else from now on; orders keep the rule they were priced by."""
     before = await freight_rule(work.connection)
     after = FreightRule(fee_fen=body.fee_fen, free_from_fen=body.free_from_fen)
@@ -52,8 +41,8 @@ async def put_freight_rule(
     await work.audit_log.record(
         "set freight rule",
         "freight-rule",
-        actor_id=operator.subject,
-        actor_roles=sorted(operator.roles),
+        actor_id=caller.subject,
+        actor_roles=sorted(caller.roles),
         at=now,
         before=asdict(before),
         after=asdict(after),

@@ -14,7 +14,7 @@ from services.order.orders.place_order import Placing, place_order
 from services.order.orders.queries import lines_of, orders_of_member
 from services.order.orders.storage import Orders
 from services.order.orders.views import OrderStatusView, OrderView, PaymentView, PlacedOrderView
-from services.order.resources import OrderDoor
+from services.order.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.callers import Member
@@ -33,7 +33,7 @@ class OrderCreate(CheckoutWish):
 
 @router.post("", status_code=201)
 async def place(
-    body: OrderCreate, caller: Member, resources: OrderDoor, key: Idempotent, now: Now
+    body: OrderCreate, caller: Member, resources: Own, key: Idempotent, now: Now
 ) -> PlacedOrderView:
     """Place an order at the previewed price: stock, coupon and points are held until it is paid or closed."""
     placing = Placing(body.wish(), body.quote_fingerprint)
@@ -42,11 +42,7 @@ async def place(
 
 @router.get("")
 async def list_orders(
-    caller: Member,
-    resources: OrderDoor,
-    status: OrderStatus | None = None,
-    limit: Limit = 20,
-    after: After = None,
+    caller: Member, resources: Own, status: OrderStatus | None = None, limit: Limit = 20, after: After = None
 ) -> Page[OrderView]:
     """The caller's orders, latest first."""
     async with reading(resources.engine) as connection:
@@ -59,7 +55,7 @@ async def list_orders(
 
 
 @router.get("/{order_id}")
-async def get_order(order_id: UUID, caller: Member, resources: OrderDoor) -> OrderDetailView:
+async def get_order(order_id: UUID, caller: Member, resources: Own) -> OrderDetailView:
     """One of the caller's orders in full."""
     async with reading(resources.engine) as connection:
         order = await Orders(connection).find_own(order_id, member_id=caller.member_id)
@@ -67,13 +63,13 @@ async def get_order(order_id: UUID, caller: Member, resources: OrderDoor) -> Ord
 
 
 @router.post("/{order_id}/pay")
-async def pay(order_id: UUID, caller: Member, resources: OrderDoor, now: Now) -> PaymentView:
+async def pay(order_id: UUID, caller: Member, resources: Own, now: Now) -> PaymentView:
     """What the client needs to pay the order; an order of 0 fen is paid by this alone."""
     payment = await pay_order(resources, caller, order_id, at=now)
     return PaymentView(order_id=order_id, status=payment.status, request_payment=payment.request_payment)
 
 
 @router.post("/{order_id}/cancel")
-async def cancel(order_id: UUID, caller: Member, resources: OrderDoor, now: Now) -> OrderStatusView:
+async def cancel(order_id: UUID, caller: Member, resources: Own, now: Now) -> OrderStatusView:
     """Close an unpaid order; `closing` while the payment service cannot say yet how it stands."""
     return OrderStatusView.of(await cancel_order(resources, caller, order_id, at=now))

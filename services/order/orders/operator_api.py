@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 
 from services.order.orders.details import OperatorOrderDetailView, OperatorOrderView, operator_detail
@@ -11,22 +11,19 @@ from services.order.orders.domain import OrderStatus
 from services.order.orders.queries import OrderFilter, all_orders, lines_of
 from services.order.orders.storage import Orders
 from services.order.orders.views import told
-from services.order.resources import OrderDoor
+from services.order.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
-from shared.http.callers import ROLES, Operator
-from shared.http.identity import Principal
+from shared.http.callers import AnyOperator
 from shared.http.paging import After, Limit, Page, before_id, page_of
 
 router = service_router("/operator/orders", tags=["orders"])
 
-Reader = Annotated[Principal, Depends(Operator(*ROLES))]
-
 
 @router.get("")
 async def list_orders(
-    operator: Reader,
-    resources: OrderDoor,
+    caller: AnyOperator,
+    resources: Own,
     status: OrderStatus | None = None,
     member_id: UUID | None = None,
     order_number: Annotated[str | None, Query(max_length=32)] = None,
@@ -51,8 +48,8 @@ async def list_orders(
 
 
 @router.get("/{order_id}")
-async def get_order(order_id: UUID, operator: Reader, resources: OrderDoor) -> OperatorOrderDetailView:
+async def get_order(order_id: UUID, caller: AnyOperator, resources: Own) -> OperatorOrderDetailView:
     """One order in full."""
     async with reading(resources.engine) as connection:
         order = await Orders(connection).find(order_id)
-        return await operator_detail(connection, resources.field_keys, order, roles=operator.roles)
+        return await operator_detail(connection, resources.field_keys, order, roles=caller.roles)

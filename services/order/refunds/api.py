@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import Depends, Response
+from fastapi import Response
 from pydantic import Field, model_validator
 
 from services.order.orders.storage import Orders
@@ -11,19 +11,16 @@ from services.order.refunds.domain import RefundStatus
 from services.order.refunds.request_refund import RefundWish, request_refund, retry_refund
 from services.order.refunds.storage import Refunds
 from services.order.refunds.views import OperatorRefundView, RefundView, operator_refunds, refunds_of
-from services.order.resources import OrderDoor
+from services.order.resources import Own
 from shared.database import UnitOfWork
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id, Quantity, Text
-from shared.http.callers import ROLES, Member, Operator
+from shared.http.callers import AnyOperator, Member, Refunder
 from shared.http.idempotency import Idempotent, once
-from shared.http.identity import Principal
 from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now, Work
 
 router = service_router(tags=["refunds"])
-
-Refunder = Annotated[Principal, Depends(Operator("finance", "operations"))]
 
 
 class UnitsToRefund(Body):
@@ -56,19 +53,14 @@ async def get_refunds(order_id: UUID, caller: Member, work: Work) -> list[Refund
 
 @router.post("/operator/orders/{order_id}/refunds", status_code=201, response_model=OperatorRefundView)
 async def refund(
-    order_id: UUID,
-    body: RefundCreate,
-    operator: Refunder,
-    resources: OrderDoor,
-    key: Idempotent,
-    now: Now,
+    order_id: UUID, body: RefundCreate, caller: Refunder, resources: Own, key: Idempotent, now: Now
 ) -> Response:
     """Give units of a paid order back."""
     units = {line.order_line_id: line.quantity for line in body.lines}
     wish = RefundWish(units, body.reason, body.include_freight)
 
     async def do(work: UnitOfWork) -> OperatorRefundView:
-        requested, back = await request_refund(work, order_id, wish, operator=operator, at=now)
+        requested, back = await request_refund(work, order_id, wish, operator=caller, at=now)
         return OperatorRefundView.of(requested, back)
 
     return await once(resources.engine, key, do)
@@ -76,7 +68,7 @@ async def refund(
 
 @router.get("/operator/refunds")
 async def list_refunds(
-    operator: Annotated[Principal, Depends(Operator(*ROLES))],
+    caller: AnyOperator,
     work: Work,
     status: RefundStatus | None = None,
     limit: Limit = 20,
@@ -89,7 +81,7 @@ async def list_refunds(
 
 
 @router.post("/operator/refunds/{refund_id}/retry")
-async def retry(refund_id: UUID, operator: Refunder, work: Work, now: Now) -> OperatorRefundView:
+async def retry(refund_id: UUID, caller: Refunder, work: Work, now: Now) -> OperatorRefundView:
     """Have a refund that needs attention paid out after all."""
-    retried = await retry_refund(work, refund_id, operator=operator, at=now)
+    retried = await retry_refund(work, refund_id, operator=caller, at=now)
     return (await operator_refunds(work.connection, [retried]))[0]

@@ -3,14 +3,12 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import Depends
 from pydantic import Field
 
 from services.order.rules.storage import OrderRules, change_order_rules, order_rules
 from shared.http.app import service_router
 from shared.http.bodies import Body, View
-from shared.http.callers import ROLES, Operator
-from shared.http.identity import Principal
+from shared.http.callers import AnyOperator, Editor
 from shared.http.work import Now, Work
 
 router = service_router("/operator/order-rules", tags=["order rules"])
@@ -34,28 +32,21 @@ class OrderRulesView(View):
 
 
 @router.get("")
-async def get_order_rules(
-    operator: Annotated[Principal, Depends(Operator(*ROLES))], work: Work
-) -> OrderRulesView:
+async def get_order_rules(caller: AnyOperator, work: Work) -> OrderRulesView:
     """How long orders wait."""
     return OrderRulesView(**asdict(await order_rules(work.connection)))
 
 
 @router.put("")
-async def put_order_rules(
-    body: OrderRulesPut,
-    operator: Annotated[Principal, Depends(Operator("operations"))],
-    work: Work,
-    now: Now,
-) -> OrderRulesView:
+async def put_order_rules(body: OrderRulesPut, caller: Editor, work: Work, now: Now) -> OrderRulesView:
     """Have orders placed or shipped from now on wait otherwise; earlier ones keep their deadlines."""
     after = OrderRules(**body.model_dump())
     before = await change_order_rules(work.connection, after)
     await work.audit_log.record(
         "set order rules",
         "order-rules",
-        actor_id=operator.subject,
-        actor_roles=sorted(operator.roles),
+        actor_id=caller.subject,
+        actor_roles=sorted(caller.roles),
         at=now,
         before=asdict(before),
         after=asdict(after),

@@ -3,12 +3,12 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import Depends, Response
+from fastapi import Response
 from pydantic import Field, model_validator
 
 from services.order.orders.storage import Orders
 from services.order.orders.views import OrderStatusView
-from services.order.resources import OrderDoor
+from services.order.resources import Own
 from services.order.shipments.receive_order import confirm_receipt
 from services.order.shipments.ship_order import Parcel, ship_order
 from services.order.shipments.storage import Shipments
@@ -16,9 +16,8 @@ from services.order.shipments.views import OperatorShipmentView, TrackedShipment
 from shared.database import UnitOfWork
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id, Quantity, View
-from shared.http.callers import Member, Operator
+from shared.http.callers import Editor, Member
 from shared.http.idempotency import Idempotent, once
-from shared.http.identity import Principal
 from shared.http.work import Now, Work
 
 router = service_router(tags=["shipments"])
@@ -53,19 +52,14 @@ class TrackingView(View):
 
 @router.post("/operator/orders/{order_id}/shipments", status_code=201, response_model=OperatorShipmentView)
 async def ship(
-    order_id: UUID,
-    body: ShipmentCreate,
-    operator: Annotated[Principal, Depends(Operator("operations"))],
-    resources: OrderDoor,
-    key: Idempotent,
-    now: Now,
+    order_id: UUID, body: ShipmentCreate, caller: Editor, resources: Own, key: Idempotent, now: Now
 ) -> Response:
     """Send a parcel of a paid order."""
     units = body.lines and {line.order_line_id: line.quantity for line in body.lines}
     parcel = Parcel(body.carrier, body.tracking_number, units or None)
 
     async def do(work: UnitOfWork) -> OperatorShipmentView:
-        shipment, content = await ship_order(work, order_id, parcel, operator=operator, at=now)
+        shipment, content = await ship_order(work, order_id, parcel, operator=caller, at=now)
         return OperatorShipmentView.of(shipment, content)
 
     return await once(resources.engine, key, do)

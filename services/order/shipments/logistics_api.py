@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from pydantic import Field
 
-from services.order.resources import OrderDoor
+from services.order.resources import Own
 from services.order.shipments.domain import TrackingEvent, TrackingStatus
 from services.order.shipments.storage import Shipments
 from shared.database import begin
@@ -37,7 +37,7 @@ class LogisticsPush(Body):
 
 
 async def _signed(
-    request: Request, resources: OrderDoor, x_logistics_signature: Annotated[str, Header(max_length=64)] = ""
+    request: Request, resources: Own, x_logistics_signature: Annotated[str, Header(max_length=64)] = ""
 ) -> None:
     """Raise Unauthenticated unless the header is the HMAC-SHA-256 of the raw body in hex."""
     secret = resources.settings.logistics_secret.get_secret_value().encode()
@@ -47,7 +47,7 @@ async def _signed(
 
 
 @router.post("/logistics", status_code=204, dependencies=[Depends(_signed)])
-async def take_tracking(body: LogisticsPush, resources: OrderDoor, now: Now) -> None:
+async def take_tracking(body: LogisticsPush, resources: Own, now: Now) -> None:
     """Note what happened to a parcel of ours; repeats and other orders of arrival change nothing."""
     async with begin(resources.engine) as work:
         shipments = Shipments(work.connection)

@@ -18,15 +18,15 @@ router = service_router(tags=["WeChat Pay notices"])
 
 
 @router.post(PAYMENT_NOTICES, status_code=204)
-async def receive_payment_notice(request: Request, resources: Own, at: Now) -> Response:
+async def receive_payment_notice(request: Request, resources: Own, now: Now) -> Response:
     """Take a TRANSACTION notice: 204 once it is durable, else a FAIL body and the platform tells it again."""
-    return await _receive(resources, NoticeKind.PAYMENT, request, at=at)
+    return await _receive(resources, NoticeKind.PAYMENT, request, at=now)
 
 
 @router.post(REFUND_NOTICES, status_code=204)
-async def receive_refund_notice(request: Request, resources: Own, at: Now) -> Response:
+async def receive_refund_notice(request: Request, resources: Own, now: Now) -> Response:
     """Take a REFUND notice: 204 once it is durable, else a FAIL body and the platform tells it again."""
-    return await _receive(resources, NoticeKind.REFUND, request, at=at)
+    return await _receive(resources, NoticeKind.REFUND, request, at=now)
 
 
 async def _receive(

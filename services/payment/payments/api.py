@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Query
 from pydantic import Field
 
 from services.payment.payments.ask_provider import ask_provider
@@ -18,12 +18,11 @@ from services.payment.resources import Own, PaymentResources
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Fen, Id, Instant, View
-from shared.http.callers import CalledBy
+from shared.http.callers import FromOrder
 from shared.http.problems import NotFound
 from shared.http.work import Now
 
 router = service_router("/internal/payments", tags=["internal"])
-FromOrder = Depends(CalledBy("order"))
 
 
 class PaymentCreate(Body):
@@ -75,23 +74,25 @@ class ClosingView(View):
     status: str
 
 
-@router.put("/{order_id}", dependencies=[FromOrder])
-async def collect(order_id: UUID, body: PaymentCreate, resources: Own, at: Now) -> PaymentView:
+@router.put("/{order_id}")
+async def collect(
+    order_id: UUID, body: PaymentCreate, caller: FromOrder, resources: Own, now: Now
+) -> PaymentView:
     """Collect an order's amount; the same call again goes on with the same attempt."""
     order = PaymentOrder(order_id=order_id, **body.model_dump())
-    return PaymentView.of_collected(await collect_payment(resources, order, at=at))
+    return PaymentView.of_collected(await collect_payment(resources, order, at=now))
 
 
-@router.post("/{order_id}/close", dependencies=[FromOrder])
-async def close(order_id: UUID, resources: Own, at: Now) -> ClosingView:
+@router.post("/{order_id}/close")
+async def close(order_id: UUID, caller: FromOrder, resources: Own, now: Now) -> ClosingView:
     """Make sure that the order will not be paid, or learn that it was."""
-    payment = await close_payment(resources, order_id, at=at)
+    payment = await close_payment(resources, order_id, at=now)
     return ClosingView(status="closing" if payment.status is PaymentStatus.PAYING else payment.status)
 
 
-@router.get("/{order_id}", dependencies=[FromOrder])
+@router.get("/{order_id}")
 async def show(
-    order_id: UUID, resources: Own, at: Now, refresh: Annotated[bool, Query()] = False
+    order_id: UUID, caller: FromOrder, resources: Own, now: Now, refresh: Annotated[bool, Query()] = False
 ) -> PaymentView:
     """How collecting stands; with ``refresh`` as WeChat Pay says it now."""
     payment = await _find(resources, order_id)
@@ -100,7 +101,7 @@ async def show(
             attempts = await Payments(connection).attempts(payment.payment_id)
         for attempt in attempts:
             if attempt.status is not AttemptStatus.SUCCEEDED:
-                await _ask(resources, attempt.out_trade_no, at=at)
+                await _ask(resources, attempt.out_trade_no, at=now)
         payment = await _find(resources, order_id)
     return PaymentView.of(payment)
 

@@ -1,10 +1,8 @@
 """Refund attempts as operators see them, and their second try."""
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
 from starlette.responses import Response
 
 from services.payment.refunds import queries
@@ -14,14 +12,12 @@ from services.payment.resources import Own
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
 from shared.http.bodies import View
-from shared.http.callers import ROLES, Operator
+from shared.http.callers import Accountant, BooksReader
 from shared.http.idempotency import Idempotent, once
-from shared.http.identity import Principal
 from shared.http.paging import After, Limit, Page, instant, page_of, place_after, plain_text
 from shared.http.work import Now
 
 router = service_router("/operator/refund-attempts", tags=["operator"])
-Finance = Annotated[Principal, Depends(Operator("finance"))]
 
 
 class RefundAttemptView(View):
@@ -46,9 +42,13 @@ class RefundAttemptView(View):
     failure: str | None
 
 
-@router.get("", dependencies=[Depends(Operator(*ROLES))])
+@router.get("")
 async def list_refund_attempts(
-    resources: Own, status: RefundAttemptStatus | None = None, after: After = None, limit: Limit = 20
+    caller: BooksReader,
+    resources: Own,
+    status: RefundAttemptStatus | None = None,
+    after: After = None,
+    limit: Limit = 20,
 ) -> Page[RefundAttemptView]:
     """Refund attempts, newest first; ``abnormal``, ``closed`` and ``refused`` ones wait for a decision."""
     async with reading(resources.engine) as connection:
@@ -61,17 +61,19 @@ async def list_refund_attempts(
 
 
 @router.post("/{out_refund_no}/retry", status_code=202, response_model=RefundAttemptView)
-async def retry(out_refund_no: str, resources: Own, operator: Finance, key: Idempotent, at: Now) -> Response:
+async def retry(
+    out_refund_no: str, caller: Accountant, resources: Own, key: Idempotent, now: Now
+) -> Response:
     """Go on with a refund that WeChat Pay could not pay out."""
 
     async def do(work: UnitOfWork) -> RefundAttemptView:
-        number = await retry_by_number(work, out_refund_no, at=at)
+        number = await retry_by_number(work, out_refund_no, at=now)
         await work.audit_log.record(
             "refund.retry",
             out_refund_no,
-            actor_id=operator.subject,
-            actor_roles=sorted(operator.roles),
-            at=at,
+            actor_id=caller.subject,
+            actor_roles=sorted(caller.roles),
+            at=now,
             after={"out_refund_no": number},
         )
         return RefundAttemptView(**await queries.refund_attempt(work.connection, number))

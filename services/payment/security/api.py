@@ -4,14 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import Depends
-
 from services.payment.resources import Own
 from services.payment.security.queries import list_events
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
-from shared.http.callers import Operator
+from shared.http.callers import BooksReader
 from shared.http.paging import After, Limit, Page, before_id, page_of
 
 router = service_router("/operator/payment-security-events", tags=["operator"])
@@ -27,9 +25,9 @@ class SecurityEventView(View):
     at: datetime
 
 
-@router.get("", dependencies=[Depends(Operator("finance", "auditor"))])
+@router.get("")
 async def list_security_events(
-    resources: Own, after: After = None, limit: Limit = 20
+    caller: BooksReader, resources: Own, after: After = None, limit: Limit = 20
 ) -> Page[SecurityEventView]:
     """Refused, unknown and disputed statements, newest first."""
     async with reading(resources.engine) as connection:

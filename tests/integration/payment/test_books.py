@@ -81,7 +81,7 @@ async def test_operators_page_through_payments_newest_first(till: Till) -> None:
     orders = [await till.order() for _ in range(3)]
     for order in orders:
         await till.collect(order)
-    operator = till.shop.as_operator("service_desk")
+    operator = till.shop.as_operator("finance")
     seen, after = [], ""
     for _ in range(3):
         page = (await operator.get("payment", f"/operator/payments?limit=1&status=paying{after}")).json()
