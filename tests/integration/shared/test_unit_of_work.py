@@ -73,9 +73,12 @@ async def test_cancelled_work_rolls_back_and_its_connection_is_never_pooled(
     name = new_id().hex
     async with kernel_engine(urls, name=name, pool_size=4) as opened:
         begun = asyncio.Event()
+        backends: list[int] = []
 
         async def hang() -> None:
             async with begin(opened) as work:
+                backend = await work.connection.execute(text("SELECT pg_backend_pid()"))
+                backends.append(backend.scalar_one())
                 begun.set()
                 await add(work, counter, 1)
                 if moment == "idle in the transaction":
@@ -93,10 +96,13 @@ async def test_cancelled_work_rolls_back_and_its_connection_is_never_pooled(
             await asyncio.gather(*tasks, return_exceptions=True)
         assert all(task.cancelled() for task in tasks)
 
-        async def is_nothing_left_open() -> bool:
-            return await open_transactions(engine, name) == 0
+        async def are_discarded() -> bool:
+            left = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:backends)"
+            return await scalar(engine, left, backends=backends) == 0
 
-        await until(is_nothing_left_open, seconds=3)
+        await until(are_discarded, seconds=3)
+        assert len(backends) == 4
+        assert await open_transactions(engine, name) == 0
         assert await scalar(engine, READ, name=counter) == 10
         for _ in range(4):  # whatever is pooled still works
             async with begin(opened) as work:
