@@ -1,6 +1,7 @@
 """Processes that a runner starts and watches: each with a log of its own, started again when it dies."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.folder import LocalServerError
-from deploy.local.home import PROJECT
+from deploy.local.home import CHILDREN, PROJECT
+from deploy.local.processes import end_process
 
 STOP_SECONDS = 30.0
 RESTART_PAUSE_SECONDS = 0.5
@@ -46,6 +48,8 @@ class Child:
                 stderr=log,
                 start_new_session=True,
             )
+        CHILDREN.mkdir(parents=True, exist_ok=True)
+        (CHILDREN / self.name).write_text(f"{self._process.pid}\n{self._module}")
 
     def revive(self, say: Callable[[str], None]) -> None:
         """Start the process again when it has died."""
@@ -68,6 +72,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        (CHILDREN / self.name).unlink(missing_ok=True)
 
     def check_alive(self) -> None:
         """Raises LocalServerError, with its last words, when the process has ended."""
@@ -82,3 +87,11 @@ def stop_all(children: Sequence[Child]) -> None:
         child.ask_to_stop()
     for child in children:
         child.wait_stopped()
+
+
+def end_leftovers() -> None:
+    """End the children of a runner that was killed before it could stop them."""
+    for note in sorted(CHILDREN.glob("*")):
+        pid, module = note.read_text().split("\n")
+        end_process(int(pid), mark=f"-m {module}", by=signal.SIGTERM)
+        note.unlink()

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from deploy.local.children import end_leftovers
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.home import POSTGRES, RABBITMQ
 from deploy.local.postgres import LocalPostgres
@@ -18,6 +19,7 @@ def stop_all(postgres: Path = POSTGRES, rabbitmq: Path = RABBITMQ) -> None:
     """Ask the runners that hold these folders to end, then stop servers whose runner was killed."""
     for path in (postgres, rabbitmq):
         _end_runner(ServerFolder(path, server=path.name))
+    end_leftovers()
     LocalPostgres(postgres).stop()
     LocalRabbitMQ(rabbitmq).stop()
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from urllib.request import urlopen
 
 from deploy.layout import GATEWAY_PORT, PACKAGES, SERVICES, ports_from
-from deploy.local.children import Child
+from deploy.local.children import Child, end_leftovers
 from deploy.local.configuration import configure
-from deploy.local.folder import LocalServerError
+from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.home import HOME, POSTGRES, RABBITMQ
 from deploy.local.postgres import LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls
@@ -49,6 +49,8 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
     JISHI_PORT chooses another port for the shop; all others keep their distance from it. Raises LocalServerError with
     what to do.
     """
+    if ServerFolder(POSTGRES, server="PostgreSQL").holder() is None:
+        end_leftovers()
     ports = ports_from(_gateway_port())
     port, simulator_port = ports["gateway"], ports["simulator"]
     simulator_url = f"http://127.0.0.1:{simulator_port}"

@@ -7,3 +7,4 @@ PROJECT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("JISHI_HOME", PROJECT / ".jishi")).absolute()
 POSTGRES = HOME / "postgres"
 RABBITMQ = HOME / "rabbitmq"
+CHILDREN = HOME / "children"
