@@ -4,12 +4,13 @@ import json
 import re
 import unicodedata
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from shared.http.problems import Invalid, Problem
@@ -20,6 +21,7 @@ UPLOAD_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 32
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}[T ]", re.ASCII | re.IGNORECASE)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
@@ -45,8 +47,22 @@ def _clean(text: str) -> str:
     return text
 
 
+def _no_number(value: Any) -> Any:
+    """Pydantic would take a number, or the text of one, for seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATED.match(value)):
+        return value
+    raise ValueError("must be an instant such as 2026-11-11T00:00:00+08:00")
+
+
 Id = Annotated[UUID, Field(strict=False)]
-Instant = Annotated[AwareDatetime, Field(strict=False)]
+Instant = Annotated[
+    AwareDatetime,
+    Field(strict=False, ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_no_number),
+]
+"""A moment with its offset that the shop may have seen or live to see; no number."""
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""What a change is based on."""
 Fen = Annotated[int, Field(ge=0, le=MAX_ORDER_FEN, description="Money in fen, CNY")]
 Quantity = Annotated[int, Field(ge=1, le=9_999)]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
@@ -74,7 +90,8 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            self._json = strict_json(await self.body())
+            self._json = strict_json(body := await self.body())
+            _check_encodable(self._json, body)
         return self._json
 
 
@@ -91,20 +108,25 @@ class StrictRoute(APIRoute):
 
 
 def strict_json(body: bytes) -> Any:
-    """Parse JSON with bounds; raises Invalid."""
+    """Parse JSON with bounds; lone surrogates are left to the reader. Raises Invalid."""
     if _depth(body) > MAX_DEPTH:
         raise Invalid(f"JSON may nest at most {MAX_DEPTH} deep.")
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse)
-        if b"\\u" in body:
-            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate has no encoding
+        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse)
     except UnicodeError as error:
-        raise Invalid(
-            "The body is not valid JSON: it is not UTF-8 text, or holds lone surrogates."
-        ) from error
+        raise Invalid("The body is not valid JSON: it is not UTF-8 text.") from error
     except ValueError as error:
         raise Invalid(f"The body is not valid JSON: {error}.") from error
-    return value
+
+
+def _check_encodable(value: Any, body: bytes) -> None:
+    """Raise Invalid for lone surrogates, which only an escape can bring and which no text can hold."""
+    if b"\\u" not in body:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError as error:
+        raise Invalid("The body is not valid JSON: it holds lone surrogates.") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from services.campaign.coupon_templates.domain import (
     CouponRule,
     CouponTemplate,
 )
-from services.campaign.fields import Version, When
 from services.campaign.scopes import ScopeBody
-from shared.http.bodies import BasisPoints, Body, Fen, Text
+from shared.http.bodies import BasisPoints, Body, Fen, Instant, Text, Version
 from shared.ids import new_id
 from shared.money import MAX_ORDER_FEN, WHOLE_BP
 
@@ -33,11 +32,11 @@ class Terms(Body):
     cap_fen: Annotated[int, Field(ge=1, le=MAX_ORDER_FEN)] | None = None
     audience: Annotated[Audience, Field(strict=False)] = Audience.EVERYBODY
     per_member_limit: Annotated[int, Field(ge=1, le=1_000)] = 1
-    claim_from_at: When | None = None
-    claim_until_at: When | None = None
+    claim_from_at: Instant | None = None
+    claim_until_at: Instant | None = None
     valid_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
-    valid_from_at: When | None = None
-    valid_until_at: When | None = None
+    valid_from_at: Instant | None = None
+    valid_until_at: Instant | None = None
 
 
 class CouponTemplateCreate(Terms):

@@ -5,14 +5,13 @@ from typing import Annotated
 from pydantic import Field
 
 from services.campaign.coupons.domain import REASONS, Coupon
-from services.campaign.fields import When
 from services.campaign.offers.domain import Line, list_price_fen
 from services.campaign.offers.queries import coupons_for, full_reductions_for
 from services.campaign.offers.views import CouponOffer, CouponProblem, OffersView, UsableCoupon
 from services.campaign.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
-from shared.http.bodies import Body, Fen, Id, Quantity
+from shared.http.bodies import Body, Fen, Id, Instant, Quantity
 from shared.http.callers import FromOrder
 
 router = service_router("/internal/offers", tags=["internal"])
@@ -38,7 +37,7 @@ class OffersPost(Body):
     member_id: Id
     coupon_id: Id | None = None
     lines: Annotated[list[OfferLine], Field(min_length=1, max_length=200)]
-    at: When
+    at: Instant
 
 
 @router.post("")

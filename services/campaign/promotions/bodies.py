@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from services.campaign.fields import Version, When
 from services.campaign.promotions.domain import MOST_TIERS, FullReduction, Tier
 from services.campaign.scopes import ScopeBody
-from shared.http.bodies import Body, Fen, Text
+from shared.http.bodies import Body, Fen, Instant, Text, Version
 from shared.ids import new_id
 from shared.money import MAX_ORDER_FEN
 
@@ -35,8 +34,8 @@ class FullReductionCreate(Body):
     name: Name
     scope: ScopeBody = ScopeBody()
     tiers: Tiers
-    starts_at: When | None = None
-    ends_at: When | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
 
     def full_reduction(self) -> FullReduction:
         """The draft; raises Invalid."""
@@ -57,8 +56,8 @@ class FullReductionChange(Body):
     name: Name = ""
     scope: ScopeBody = ScopeBody()
     tiers: Tiers = Field(default_factory=list)
-    starts_at: When | None = None
-    ends_at: When | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
 
     def changes(self) -> dict[str, Any]:
         """The given fields; raises Invalid."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.catalog.fields import Code, PictureUrl
-from shared.http.bodies import Body, Fen, Id, LongText, Text
+from shared.http.bodies import Body, Fen, Id, LongText, Text, Version
 
 Pixels = Annotated[int, Field(ge=1, le=20_000)]
 
@@ -73,7 +73,7 @@ class ProductCreate(Body):
 class ProductChange(Body):
     """The fields to change, and the version they were read at: a change based on an old reading is refused."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Version
     name: Text = ""
     category_id: Id = UUID(int=0)
     subtitle: Text | None = None

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AwareDatetime
 
 from services.order.orders.details import OperatorOrderDetailView, OperatorOrderView, operator_detail
 from services.order.orders.domain import OrderStatus
@@ -14,6 +13,7 @@ from services.order.orders.views import told
 from services.order.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
+from shared.http.bodies import Instant
 from shared.http.callers import AnyOperator
 from shared.http.paging import After, Limit, Page, before_id, page_of
 
@@ -27,8 +27,8 @@ async def list_orders(
     status: OrderStatus | None = None,
     member_id: UUID | None = None,
     order_number: Annotated[str | None, Query(max_length=32)] = None,
-    placed_from: AwareDatetime | None = None,
-    placed_before: AwareDatetime | None = None,
+    placed_from: Instant | None = None,
+    placed_before: Instant | None = None,
     limit: Limit = 20,
     after: After = None,
 ) -> Page[OperatorOrderView]:
