@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _COLUMNS = "key, title, text, days, is_default"
 _ALL = text(f"SELECT {_COLUMNS} FROM after_sale_policies ORDER BY key")
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('after-sale policies', 0))")
 _NO_DEFAULT = text("UPDATE after_sale_policies SET is_default = false WHERE is_default AND key <> :key")
 _SAVE = text(
     "INSERT INTO after_sale_policies (key, title, text, days, is_default, updated_at)"
@@ -53,6 +54,7 @@ class Policies:
     async def save(self, policy: Policy, *, at: datetime) -> None:
         """Insert or replace; a new default takes the place of the old one."""
         if policy.is_default:
+            await self._connection.execute(_TAKE_TURNS)
             await self._connection.execute(_NO_DEFAULT, {"key": policy.key})
         values = {name: getattr(policy, name) for name in Policy.__slots__}
         await self._connection.execute(_SAVE, values | {"at": at})
