@@ -3,7 +3,6 @@
 The proxied path touches no framework and parses no body; FastAPI serves the few routes that are the gateway's own.
 """
 
-import asyncio
 import logging
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,7 +16,8 @@ from gateway import home
 from gateway.hygiene import SECURITY_HEADERS, Headers, check, client_address, incoming, outgoing
 from gateway.matching import Match, Matcher
 from gateway.operators import api as operators
-from gateway.request_body import BODY_SECONDS, BodyTimeout, RequestBody
+from gateway.patience import Patience
+from gateway.request_body import BodyTimeout, RequestBody
 from gateway.resources import GatewayResources, open_resources
 from gateway.routes import ROUTES, Access
 from gateway.sessions import api as sessions
@@ -82,14 +82,10 @@ class Gateway:
         """Have the service answer within the route's time, from when the body is there; stop when nobody waits."""
         service, seconds = match.route.service, match.route.seconds
         try:
-            async with asyncio.timeout(seconds + (BODY_SECONDS if body.is_expected else 0)) as patience:
-                watching = asyncio.create_task(_watch(body, patience, seconds))
-                try:
-                    await self._resources.upstreams.forward(
-                        service, scope, match.upstream_path, passed, body.receive, exchange.send
-                    )
-                finally:
-                    watching.cancel()
+            async with Patience(body, seconds):
+                await self._resources.upstreams.forward(
+                    service, scope, match.upstream_path, passed, body.receive, exchange.send
+                )
         except (TimeoutError, ServiceUnavailable) as error:
             if body.client_is_gone:
                 raise _ClientGone from error
@@ -165,16 +161,6 @@ class _Exchange:
             return {"type": "http.disconnect"}
 
         await problem.response()(scope, nothing, self.send)
-
-
-async def _watch(body: RequestBody, patience: asyncio.Timeout, seconds: float) -> None:
-    """Count the service's time from the body's end, and lose patience at once when the client goes away."""
-    loop = asyncio.get_running_loop()
-    await body.arrives()
-    patience.reschedule(loop.time() + seconds)
-    await body.client_leaves()
-    if not patience.expired():
-        patience.reschedule(loop.time())
 
 
 def _failure(error: Exception, exchange: _Exchange) -> Problem:

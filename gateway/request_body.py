@@ -1,7 +1,7 @@
 """The client's end of a request: its body, bounded in size and time, then word of its going away (SEC6)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.types import Message, Receive
 
@@ -35,9 +35,7 @@ class RequestBody:
         self._size = 0
         self._ends_at = asyncio.get_running_loop().time() + BODY_SECONDS
         self._is_handed_over = False
-        self._complete = asyncio.Event()
-        if not self.is_expected:
-            self._complete.set()
+        self._then: Callable[[], None] | None = None
 
     async def receive(self) -> Message:
         """The next part of the body; after its end, word that the client went away."""
@@ -50,15 +48,16 @@ class RequestBody:
         elif message.get("more_body", False):
             return message
         self._is_handed_over = True
-        self._complete.set()
+        if self._then is not None:
+            self._then()
         return message
 
-    async def arrives(self) -> None:
-        """Return once the whole body has been handed over."""
-        await self._complete.wait()
+    def when_complete(self, act: Callable[[], None]) -> None:
+        """Have something done once the whole body has been handed over."""
+        self._then = act
 
     async def client_leaves(self) -> None:
-        """Return once the client is gone; to be awaited after the body arrived."""
+        """Return once the client is gone; to be awaited after the whole body."""
         while not self.client_is_gone:
             self.client_is_gone = (await self._receive())["type"] == "http.disconnect"
 
