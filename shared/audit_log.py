@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.http.identity import Principal
 from shared.ids import new_id
 
 _CHAIN_LOCK = 0x6A697368
@@ -59,24 +61,26 @@ class AuditLog:
         action: str,
         subject: str,
         *,
-        actor_id: UUID | None,
-        actor_roles: list[str],
+        by: Principal,
         at: datetime,
         before: Any = None,
         after: Any = None,
     ) -> None:
-        """Append one change; ``before`` and ``after`` are JSON values without personal data."""
+        """Append one change: ``product.publish`` of ``product/<id>``, ``noun.verb`` of ``noun/<id>``.
+
+        ``before`` and ``after`` are pydantic models, dataclasses or JSON values, without personal data.
+        """
         await self._connection.execute(_LOCK, {"lock": _CHAIN_LOCK})
         previous = (await self._connection.execute(_LAST)).scalar_one_or_none() or ""
         entry = {
             "id": str(new_id()),
             "at": at.astimezone(UTC).isoformat(),
-            "actor_id": str(actor_id) if actor_id else None,
-            "actor_roles": actor_roles,
+            "actor_id": str(by.subject) if by.subject else None,
+            "actor_roles": sorted(by.roles),
             "action": action,
             "subject": subject,
-            "before": before,
-            "after": after,
+            "before": _json_value(before),
+            "after": _json_value(after),
         }
         await self._connection.execute(
             _APPEND,
@@ -84,9 +88,9 @@ class AuditLog:
             | {
                 "id": UUID(str(entry["id"])),
                 "at": at,
-                "actor_id": actor_id,
-                "before": _json(before),
-                "after": _json(after),
+                "actor_id": by.subject,
+                "before": _json(entry["before"]),
+                "after": _json(entry["after"]),
                 "previous_hash": previous,
                 "hash": chain_hash(previous, entry),
             },
@@ -136,5 +140,14 @@ def chain_hash(previous: str, entry: dict[str, Any]) -> str:
     return hashlib.sha256(previous.encode() + body).hexdigest()
 
 
+def _json_value(value: Any) -> Any:
+    """What reading the entry back gives, so that its hash can be proved."""
+    return orjson.loads(orjson.dumps(value, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+
+
 def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value, default=str).decode()
+    return None if value is None else orjson.dumps(value).decode()

@@ -127,10 +127,9 @@ async def log_in(body: OperatorLogin, request: Request) -> OperatorSessionView:
             keep=OPERATOR_SESSIONS,
         )
         await work.audit_log.record(
-            "log in",
-            f"operator {operator.id}",
-            actor_id=operator.id,
-            actor_roles=sorted(operator.roles),
+            "operator.log-in",
+            f"operator/{operator.id}",
+            by=Principal(Kind.OPERATOR, subject=operator.id, roles=frozenset(operator.roles)),
             at=at,
         )
     resources.login_attempts.succeed(address)
@@ -170,10 +169,9 @@ async def add_operator(body: OperatorCreate, request: Request, caller: Owner) ->
         if operator_id is None:
             raise UsernameTaken()
         await work.audit_log.record(
-            "add operator",
-            f"operator {operator_id}",
-            actor_id=caller.subject,
-            actor_roles=sorted(caller.roles),
+            "operator.create",
+            f"operator/{operator_id}",
+            by=caller,
             at=at,
             after={"username": body.username, "roles": roles},
         )
@@ -201,10 +199,9 @@ async def change_operator(
         if body.password is not None or not is_active:
             await Sessions(work.connection).close_all(Kind.OPERATOR, operator_id)
         await work.audit_log.record(
-            "change operator",
-            f"operator {operator_id}",
-            actor_id=caller.subject,
-            actor_roles=sorted(caller.roles),
+            "operator.change",
+            f"operator/{operator_id}",
+            by=caller,
             at=resources.clock.now(),
             before={"roles": before.roles, "is_active": before.is_active},
             after={

@@ -98,9 +98,8 @@ async def _replay(
     if await stalled.replay(reaction, event_id):
         await work.audit_log.record(
             "event.replay",
-            f"{reaction}/{event_id}",
-            actor_id=caller.subject,
-            actor_roles=sorted(caller.roles),
+            f"event/{reaction}/{event_id}",
+            by=caller,
             at=at,
         )
     elif not await stalled.is_known(reaction, event_id):

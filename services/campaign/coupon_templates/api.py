@@ -13,7 +13,6 @@ from services.campaign.coupon_templates.usecases import (
 )
 from services.campaign.coupon_templates.views import ClaimableTemplate, CouponTemplateView
 from services.campaign.lifecycle import Status
-from services.campaign.operators import record
 from services.campaign.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
@@ -60,7 +59,9 @@ async def create_template(
     template = body.template()
     await draft_template(work, template, at=now)
     view = CouponTemplateView.of(template)
-    await record(work, caller, "coupon-template.create", f"coupon-template/{template.id}", at=now, after=view)
+    await work.audit_log.record(
+        "coupon-template.create", f"coupon-template/{template.id}", by=caller, at=now, after=view
+    )
     return view
 
 
@@ -74,7 +75,9 @@ async def update_template(
         await change_template(work, template_id, body.changes(), version=body.version, at=now),
     )
     subject = f"coupon-template/{template_id}"
-    await record(work, caller, "coupon-template.change", subject, at=now, before=before, after=after)
+    await work.audit_log.record(
+        "coupon-template.change", subject, by=caller, at=now, before=before, after=after
+    )
     return after
 
 
@@ -83,7 +86,9 @@ async def start(template_id: UUID, caller: Editor, work: Work, now: Now) -> Coup
     """Open a draft for claims."""
     before, after = map(CouponTemplateView.of, await start_template(work, template_id, at=now))
     subject = f"coupon-template/{template_id}"
-    await record(work, caller, "coupon-template.start", subject, at=now, before=before, after=after)
+    await work.audit_log.record(
+        "coupon-template.start", subject, by=caller, at=now, before=before, after=after
+    )
     return after
 
 
@@ -92,5 +97,7 @@ async def stop(template_id: UUID, caller: Editor, work: Work, now: Now) -> Coupo
     """Close a template for claims, for good."""
     before, after = map(CouponTemplateView.of, await stop_template(work, template_id, at=now))
     subject = f"coupon-template/{template_id}"
-    await record(work, caller, "coupon-template.stop", subject, at=now, before=before, after=after)
+    await work.audit_log.record(
+        "coupon-template.stop", subject, by=caller, at=now, before=before, after=after
+    )
     return after

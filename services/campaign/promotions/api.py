@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from services.campaign.lifecycle import Status
-from services.campaign.operators import record
 from services.campaign.promotions.bodies import FullReductionChange, FullReductionCreate
 from services.campaign.promotions.storage import FullReductions
 from services.campaign.promotions.usecases import (
@@ -57,7 +56,7 @@ async def create_full_reduction(
     await draft_full_reduction(work, full_reduction, at=now)
     view = FullReductionView.of(full_reduction)
     subject = f"full-reduction/{full_reduction.id}"
-    await record(work, caller, "full-reduction.create", subject, at=now, after=view)
+    await work.audit_log.record("full-reduction.create", subject, by=caller, at=now, after=view)
     return view
 
 
@@ -89,5 +88,5 @@ async def stop(full_reduction_id: UUID, caller: Editor, work: Work, now: Now) ->
 async def _recorded(work: Work, caller: Editor, action: str, change: Change, now: Now) -> FullReductionView:
     before, after = map(FullReductionView.of, change)
     subject = f"full-reduction/{after.full_reduction_id}"
-    await record(work, caller, action, subject, at=now, before=before, after=after)
+    await work.audit_log.record(action, subject, by=caller, at=now, before=before, after=after)
     return after

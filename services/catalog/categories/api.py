@@ -12,7 +12,6 @@ from services.catalog.categories.storage import Categories
 from services.catalog.categories.usecases import add_category, change_category, remove_category
 from services.catalog.categories.views import CategoryList, CategoryTree, CategoryView, tree_of
 from services.catalog.fields import Code, PictureUrl
-from services.catalog.operators import record
 from services.catalog.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
@@ -73,9 +72,7 @@ async def create_category(body: CategoryCreate, caller: Editor, work: Work, now:
         at=now,
     )
     view = CategoryView.of(category)
-    await record(
-        work, caller, "category.create", f"category/{category.id}", at=now, after=view.model_dump(mode="json")
-    )
+    await work.audit_log.record("category.create", f"category/{category.id}", by=caller, at=now, after=view)
     return view
 
 
@@ -86,14 +83,13 @@ async def update_category(
     """Change the given fields of a category."""
     before, after = await change_category(work, category_id, body.model_dump(exclude_unset=True), at=now)
     view = CategoryView.of(after)
-    await record(
-        work,
-        caller,
+    await work.audit_log.record(
         "category.change",
         f"category/{category_id}",
+        by=caller,
         at=now,
-        before=CategoryView.of(before).model_dump(mode="json"),
-        after=view.model_dump(mode="json"),
+        before=CategoryView.of(before),
+        after=view,
     )
     return view
 
@@ -102,11 +98,10 @@ async def update_category(
 async def delete_category(category_id: UUID, caller: Editor, work: Work, now: Now) -> None:
     """Remove an empty category."""
     before = CategoryView.of(await remove_category(work, category_id))
-    await record(
-        work,
-        caller,
+    await work.audit_log.record(
         "category.delete",
         f"category/{category_id}",
+        by=caller,
         at=now,
-        before=before.model_dump(mode="json"),
+        before=before,
     )

@@ -10,7 +10,6 @@ from fastapi import File, UploadFile
 from services.catalog.imports.files import count_rows
 from services.catalog.imports.storage import ImportState, ProductImport, ProductImports
 from services.catalog.imports.usecases import resume_import, start_import
-from services.catalog.operators import record
 from services.catalog.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
@@ -74,11 +73,10 @@ async def upload(file: Annotated[UploadFile, File()], caller: Editor, work: Work
         at=now,
     )
     view = ImportView.of(product_import)
-    await record(
-        work,
-        caller,
+    await work.audit_log.record(
         "product-import.start",
         f"product-import/{product_import.id}",
+        by=caller,
         at=now,
         after={"sha256": view.sha256, "rows_total": view.rows_total},
     )
@@ -113,7 +111,7 @@ async def list_errors(
 async def resume(import_id: UUID, caller: Editor, work: Work, now: Now) -> ImportView:
     """Go on now with an import that stopped, after its last whole batch."""
     product_import = await resume_import(work, import_id, at=now)
-    await record(work, caller, "product-import.resume", f"product-import/{import_id}", at=now)
+    await work.audit_log.record("product-import.resume", f"product-import/{import_id}", by=caller, at=now)
     return ImportView.of(product_import)
 
 

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from services.catalog.media.domain import MOST_BYTES, check_picture, headers_of
 from services.catalog.media.storage import MediaFiles
-from services.catalog.operators import record
 from services.catalog.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
@@ -56,7 +55,7 @@ async def put_media(path: MediaPath, request: Request, caller: Editor, work: Wor
     check_picture(content_type, content)
     etag = await MediaFiles(work.connection).save(path, content_type, content, at=now)
     view = MediaView(url=f"/media/{path}", content_type=content_type, size_bytes=len(content), etag=etag)
-    await record(work, caller, "media.save", f"media/{path}", at=now, after=view.model_dump())
+    await work.audit_log.record("media.save", f"media/{path}", by=caller, at=now, after=view)
     return view
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import Field
 
 from services.catalog.fields import Code
-from services.catalog.operators import record
 from services.catalog.policies.storage import Policies, Policy
 from services.catalog.resources import Own
 from shared.database import reading
@@ -56,13 +55,12 @@ async def save_policy(body: PolicySave, caller: Editor, work: Work, now: Now) ->
     """Add a policy, or replace the one with this key."""
     policy = Policy(**body.model_dump())
     await Policies(work.connection).save(policy, at=now)
-    await record(
-        work,
-        caller,
+    await work.audit_log.record(
         "after-sale-policy.save",
         f"after-sale-policy/{body.key}",
+        by=caller,
         at=now,
-        after=body.model_dump(),
+        after=body,
     )
     return _view(policy)
 

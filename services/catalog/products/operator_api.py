@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import Path, Query
 
-from services.catalog.operators import record
 from services.catalog.products.bodies import ProductChange, ProductCreate, SkuSave
 from services.catalog.products.domain import Product, ProductStatus, Sku
 from services.catalog.products.queries import operator_products, stock_of
@@ -60,9 +59,7 @@ async def create_product(body: ProductCreate, caller: Editor, work: Work, now: N
         skus.append(sku)
         stock[sku.id] = each.stock
     await store_product(work, product, skus, stock, at=now)
-    await record(
-        work, caller, "product.create", f"product/{product.id}", at=now, after=body.model_dump(mode="json")
-    )
+    await work.audit_log.record("product.create", f"product/{product.id}", by=caller, at=now, after=body)
     return await _view(work, product.id)
 
 
@@ -79,11 +76,10 @@ async def update_product(
     """Change the given fields, unless someone else changed the product since ``version``."""
     changes = body.model_dump(exclude_unset=True, exclude={"version"})
     before, after = await change_product(work, product_id, changes, version=body.version, at=now)
-    await record(
-        work,
-        caller,
+    await work.audit_log.record(
         "product.change",
         f"product/{product_id}",
+        by=caller,
         at=now,
         before={name: getattr(before, name) for name in changes},
         after={name: getattr(after, name) for name in changes},
@@ -97,14 +93,13 @@ async def put_sku(
 ) -> OperatorProduct:
     """Add a SKU, without stock, or replace the one with this code."""
     before, after = await save_sku(work, product_id, sku_code, body.model_dump(), at=now)
-    await record(
-        work,
-        caller,
+    await work.audit_log.record(
         "sku.save",
         f"sku/{after.id}",
+        by=caller,
         at=now,
         before=before and {name: getattr(before, name) for name in SkuSave.model_fields},
-        after=body.model_dump(mode="json"),
+        after=body,
     )
     return await _view(work, product_id)
 
@@ -113,8 +108,8 @@ async def put_sku(
 async def publish(product_id: UUID, caller: Editor, work: Work, now: Now) -> OperatorProduct:
     """Put a product on sale."""
     product = await publish_product(work, product_id, at=now)
-    await record(
-        work, caller, "product.publish", f"product/{product.id}", at=now, after={"status": product.status}
+    await work.audit_log.record(
+        "product.publish", f"product/{product.id}", by=caller, at=now, after={"status": product.status}
     )
     return await _view(work, product_id)
 
@@ -123,8 +118,8 @@ async def publish(product_id: UUID, caller: Editor, work: Work, now: Now) -> Ope
 async def unpublish(product_id: UUID, caller: Editor, work: Work, now: Now) -> OperatorProduct:
     """Take a product off sale."""
     product = await unpublish_product(work, product_id, at=now)
-    await record(
-        work, caller, "product.unpublish", f"product/{product.id}", at=now, after={"status": product.status}
+    await work.audit_log.record(
+        "product.unpublish", f"product/{product.id}", by=caller, at=now, after={"status": product.status}
     )
     return await _view(work, product_id)
 

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import Field
 from starlette.responses import Response
 
-from services.catalog.operators import record
 from services.catalog.resources import Own
 from services.catalog.stock.domain import ReservationState
 from services.catalog.stock.queries import StockLevel, StockMovement, stock_level, stock_movements
@@ -98,7 +97,7 @@ async def adjust(
 
     async def do(work: UnitOfWork) -> StockLevel:
         level = await adjust_stock(work, sku_id, body.change, reason=body.reason, at=now)
-        await record(work, caller, "stock.adjust", f"sku/{sku_id}", at=now, after=body.model_dump())
+        await work.audit_log.record("stock.adjust", f"sku/{sku_id}", by=caller, at=now, after=body)
         return level
 
     return await once(resources.engine, key, do)

@@ -6,7 +6,6 @@ from fastapi import Request
 from starlette.responses import Response
 
 from services.catalog.answers import cacheable_answer
-from services.catalog.operators import record
 from services.catalog.products.views import ProductCard
 from services.catalog.resources import Own
 from services.catalog.storefront.layout import Layout
@@ -94,5 +93,7 @@ async def put_layout(body: Layout, caller: Editor, work: Work, now: Now) -> Layo
     before = await saved_layout(work.connection)
     document = body.model_dump(mode="json")
     await save_layout(work.connection, document, at=now)
-    await record(work, caller, "storefront.save", "storefront", at=now, before=before, after=document)
+    await work.audit_log.record(
+        "storefront.save", "storefront", by=caller, at=now, before=before, after=document
+    )
     return LayoutView.model_validate(document)

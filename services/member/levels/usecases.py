@@ -45,10 +45,9 @@ async def change_levels(work: UnitOfWork, levels: Sequence[Level], *, by: Princi
     before = await stored.all()
     await stored.replace(levels)
     await work.audit_log.record(
-        "member-levels.changed",
+        "member-levels.change",
         "member-levels",
-        actor_id=by.subject,
-        actor_roles=sorted(by.roles),
+        by=by,
         at=at,
         before=[level.document() for level in before],
         after=[level.document() for level in levels],

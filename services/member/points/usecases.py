@@ -91,12 +91,11 @@ async def adjust_points(
         await _announce(work, member_id, moved[0], source, reason="adjustment", at=at)
     after = before.after(moved)
     await work.audit_log.record(
-        "points.adjusted",
+        "points.adjust",
         f"member/{member_id}",
-        actor_id=by.subject,
-        actor_roles=sorted(by.roles),
+        by=by,
         at=at,
-        before=asdict(before),
+        before=before,
         after=asdict(after) | {"adjustment_id": source.id, "reason": reason},
     )
     return after
@@ -117,13 +116,12 @@ async def change_point_rules(work: UnitOfWork, rules: PointRules, *, by: Princip
     before = await book.rules()
     await book.put(rules)
     await work.audit_log.record(
-        "point-rules.changed",
+        "point-rules.change",
         "point-rules",
-        actor_id=by.subject,
-        actor_roles=sorted(by.roles),
+        by=by,
         at=at,
-        before=asdict(before),
-        after=asdict(rules),
+        before=before,
+        after=rules,
     )
 
 

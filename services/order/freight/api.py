@@ -39,12 +39,11 @@ async def put_freight_rule(body: FreightRulePut, caller: Editor, work: Work, now
     after = FreightRule(fee_fen=body.fee_fen, free_from_fen=body.free_from_fen)
     await set_freight_rule(work.connection, after)
     await work.audit_log.record(
-        "set freight rule",
+        "freight-rule.change",
         "freight-rule",
-        actor_id=caller.subject,
-        actor_roles=sorted(caller.roles),
+        by=caller,
         at=now,
-        before=asdict(before),
-        after=asdict(after),
+        before=before,
+        after=after,
     )
     return FreightRuleView(**asdict(after))

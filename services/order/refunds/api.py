@@ -60,7 +60,7 @@ async def refund(
     wish = RefundWish(units, body.reason, body.include_freight)
 
     async def do(work: UnitOfWork) -> OperatorRefundView:
-        requested, back = await request_refund(work, order_id, wish, operator=caller, at=now)
+        requested, back = await request_refund(work, order_id, wish, by=caller, at=now)
         return OperatorRefundView.of(requested, back)
 
     return await once(resources.engine, key, do)
@@ -83,5 +83,5 @@ async def list_refunds(
 @router.post("/operator/refunds/{refund_id}/retry")
 async def retry(refund_id: UUID, caller: Refunder, work: Work, now: Now) -> OperatorRefundView:
     """Have a refund that needs attention paid out after all."""
-    retried = await retry_refund(work, refund_id, operator=caller, at=now)
+    retried = await retry_refund(work, refund_id, by=caller, at=now)
     return (await operator_refunds(work.connection, [retried]))[0]

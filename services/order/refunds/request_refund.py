@@ -42,7 +42,7 @@ async def request_refund(
     order_id: UUID,
     wish: RefundWish,
     *,
-    operator: Principal,
+    by: Principal,
     at: datetime,
 ) -> tuple[Refund, list[RefundUnits]]:
     """Give units of a paid order back; those not shipped yet will not be.
@@ -74,7 +74,7 @@ async def request_refund(
         points_returned=quote.points_returned,
         reason=wish.reason,
         failure_reason=None,
-        requested_by=operator.subject,
+        requested_by=by.subject,
         requested_at=at,
         refunded_at=None,
     )
@@ -86,22 +86,22 @@ async def request_refund(
         raise NotRefundable("More would go back than was paid.")
     await refunds.add(refund, units)
     if order.status is OrderStatus.PARTLY_SHIPPED:
-        await _ship_no_more(work, order, operator=operator, at=at)
-    await _audit(work, "request refund", refund, operator=operator, at=at)
+        await _ship_no_more(work, order, by=by, at=at)
+    await _audit(work, "refund.request", refund, by=by, at=at)
     if refund.refund_fen == 0:
         return await settle(work, order, refund, refunded_at=at, at=at), units
     await work.outbox.add(_requested(order, refund), at=at)
     return refund, units
 
 
-async def retry_refund(work: UnitOfWork, refund_id: UUID, *, operator: Principal, at: datetime) -> Refund:
+async def retry_refund(work: UnitOfWork, refund_id: UUID, *, by: Principal, at: datetime) -> Refund:
     """Have a refund that needs attention paid out after all, under its own number; raises NotFound, NotToRetry."""
     orders, refunds = Orders(work.connection), Refunds(work.connection)
     order = await orders.lock((await refunds.find(refund_id)).order_id)
     if not await refunds.retry(refund_id):
         raise NotToRetry()
     refund = await refunds.find(refund_id)
-    await _audit(work, "retry refund", refund, operator=operator, at=at)
+    await _audit(work, "refund.retry", refund, by=by, at=at)
     await work.outbox.add(_requested(order, refund), at=at)
     return refund
 
@@ -121,21 +121,20 @@ def _units(lines: list[BoughtLine], quote: RefundQuote) -> list[RefundUnits]:
     ]
 
 
-async def _ship_no_more(work: UnitOfWork, order: Order, *, operator: Principal, at: datetime) -> None:
+async def _ship_no_more(work: UnitOfWork, order: Order, *, by: Principal, at: datetime) -> None:
     """When what was left to ship is refunded, the last parcel was the last."""
     if any(line.unshipped_quantity for line in await Orders(work.connection).lines(order.id)):
         return
-    await become_shipped(work, order, by=Actor("operator", operator.subject), at=at)
+    await become_shipped(work, order, by=Actor("operator", by.subject), at=at)
     await Shipments(work.connection).report_last_again(order.id)
     await work.timers.set(UPLOAD_SHIPPING, str(order.id), due_at=at)
 
 
-async def _audit(work: UnitOfWork, action: str, refund: Refund, *, operator: Principal, at: datetime) -> None:
+async def _audit(work: UnitOfWork, action: str, refund: Refund, *, by: Principal, at: datetime) -> None:
     await work.audit_log.record(
         action,
-        f"order {refund.order_id}",
-        actor_id=operator.subject,
-        actor_roles=sorted(operator.roles),
+        f"order/{refund.order_id}",
+        by=by,
         at=at,
         after={
             "refund_number": refund.refund_number,

@@ -43,12 +43,11 @@ async def put_order_rules(body: OrderRulesPut, caller: Editor, work: Work, now: 
     after = OrderRules(**body.model_dump())
     before = await change_order_rules(work.connection, after)
     await work.audit_log.record(
-        "set order rules",
+        "order-rules.change",
         "order-rules",
-        actor_id=caller.subject,
-        actor_roles=sorted(caller.roles),
+        by=caller,
         at=now,
-        before=asdict(before),
-        after=asdict(after),
+        before=before,
+        after=after,
     )
     return OrderRulesView(**asdict(after))

@@ -59,7 +59,7 @@ async def ship(
     parcel = Parcel(body.carrier, body.tracking_number, units or None)
 
     async def do(work: UnitOfWork) -> OperatorShipmentView:
-        shipment, content = await ship_order(work, order_id, parcel, operator=caller, at=now)
+        shipment, content = await ship_order(work, order_id, parcel, by=caller, at=now)
         return OperatorShipmentView.of(shipment, content)
 
     return await once(resources.engine, key, do)

@@ -40,7 +40,7 @@ async def ship_order(
     order_id: UUID,
     parcel: Parcel,
     *,
-    operator: Principal,
+    by: Principal,
     at: datetime,
 ) -> tuple[Shipment, dict[UUID, int]]:
     """Send a parcel of a paid order; raises NotFound, WrongStatus, Invalid, NothingToShip, TooManyParcels."""
@@ -67,18 +67,17 @@ async def ship_order(
     )
     await count_shipped(work.connection, list(content.items()))
     await shipments.add(shipment, content)
-    by = Actor("operator", operator.subject)
+    actor = Actor("operator", by.subject)
     if complete:
-        await become_shipped(work, order, by=by, at=at)
+        await become_shipped(work, order, by=actor, at=at)
     elif order.status is OrderStatus.PAID:
-        await orders.move(order, OrderStatus.PARTLY_SHIPPED, by=by, at=at)
+        await orders.move(order, OrderStatus.PARTLY_SHIPPED, by=actor, at=at)
     await work.timers.set(UPLOAD_SHIPPING, str(order_id), due_at=at)
     await _announce(work, order, shipment, complete=complete, at=at)
     await work.audit_log.record(
-        "ship order",
-        f"order {order_id}",
-        actor_id=operator.subject,
-        actor_roles=sorted(operator.roles),
+        "order.ship",
+        f"order/{order_id}",
+        by=by,
         at=at,
         after={
             "carrier": parcel.carrier,

@@ -69,10 +69,9 @@ async def retry(
     async def do(work: UnitOfWork) -> RefundAttemptView:
         number = await retry_by_number(work, out_refund_no, at=now)
         await work.audit_log.record(
-            "refund.retry",
-            out_refund_no,
-            actor_id=caller.subject,
-            actor_roles=sorted(caller.roles),
+            "refund-attempt.retry",
+            f"refund-attempt/{out_refund_no}",
+            by=caller,
             at=now,
             after={"out_refund_no": number},
         )

@@ -72,7 +72,7 @@ async def test_changed_levels_hold_for_every_member_at_once_and_are_audited(memb
     assert (answer.status_code, answer.json()) == (200, after)
     assert await members.level(member) == ("friend", 600)
     assert await last_audit(members) == {
-        "action": "member-levels.changed",
+        "action": "member-levels.change",
         "subject": "member-levels",
         "actor_roles": ["operations"],
         "before": before["levels"],
@@ -140,7 +140,7 @@ async def test_changed_point_rules_hold_for_the_next_order_and_are_audited(membe
 
     assert (answer.status_code, answer.json()) == (200, RULES)
     audited = await last_audit(members)
-    assert (audited["action"], audited["before"], audited["after"]) == ("point-rules.changed", before, RULES)
+    assert (audited["action"], audited["before"], audited["after"]) == ("point-rules.change", before, RULES)
     member = await members.join()
     await members.hear(order_paid(member, order_id=new_id(), lines_fen=[1_000]))
     assert await members.points(member) == (20, 0, 0)

@@ -216,9 +216,9 @@ async def test_what_operators_do_with_money_and_parcels_is_in_the_audit_log(mark
     logged = await market.rows(
         "order",
         "SELECT action, after FROM audit_log WHERE subject = :subject ORDER BY position",
-        subject=f"order {order['order_id']}",
+        subject=f"order/{order['order_id']}",
     )
-    assert [entry["action"] for entry in logged] == ["ship order", "request refund"]
+    assert [entry["action"] for entry in logged] == ["order.ship", "refund.request"]
     assert logged[1]["after"] == {
         "refund_number": refund["refund_number"],
         "refund_fen": refund["refund_fen"],

@@ -304,9 +304,10 @@ async def test_a_retry_is_in_the_audit_log_and_repeats_its_answer(till: Till) ->
     second = await finance.post("payment", path, headers=headers)
     assert (first.status_code, second.status_code, first.json()) == (202, 202, second.json())
     logged = await till.rows(
-        "SELECT action FROM audit_log WHERE subject = :number", number=asked.refund_number
+        "SELECT action FROM audit_log WHERE subject = :subject",
+        subject=f"refund-attempt/{asked.refund_number}",
     )
-    assert logged == [{"action": "refund.retry"}]
+    assert logged == [{"action": "refund-attempt.retry"}]
     assert len(await _attempts(till, order)) == 2
 
 

@@ -14,7 +14,7 @@ from shared.audit_log import AuditLog
 from shared.clock import SystemClock
 from shared.database import begin, reading
 from shared.events import MemberRegistered
-from shared.http.identity import Principal
+from shared.http.identity import Kind, Principal
 from shared.http.paging import cursor
 from shared.ids import new_id
 from shared.messaging.consumer import Consumer
@@ -44,9 +44,7 @@ async def record(
     engine: AsyncEngine, subject: str, *, action: str = "price.change", at: datetime = AT, **more: Any
 ) -> None:
     async with begin(engine) as work:
-        await work.audit_log.record(
-            action, subject, actor_id=new_id(), actor_roles=["owner", "finance"], at=at, **more
-        )
+        await work.audit_log.record(action, subject, by=an_operator("owner", "finance"), at=at, **more)
 
 
 async def first_broken(engine: AsyncEngine) -> int | None:
@@ -60,7 +58,7 @@ async def test_the_log_of_all_kinds_of_changes_proves_itself(own_engine: AsyncEn
     await record(own_engine, "b", before={"at": AT, "id": new_id()}, after=7)
     await record(own_engine, "c", at=datetime(2026, 5, 1, 16, tzinfo=timezone(timedelta(hours=8))))
     async with begin(own_engine) as work:
-        await work.audit_log.record("key.rotate", "d", actor_id=None, actor_roles=[], at=AT)
+        await work.audit_log.record("key.rotate", "d", by=Principal(Kind.SERVICE), at=AT)
     assert await first_broken(own_engine) is None
 
 
@@ -201,7 +199,7 @@ async def test_a_replay_is_recorded_once_and_may_be_asked_for_again(
     state = await scalar(engine, "SELECT state FROM stalled_events WHERE event_id = :id", id=id_)
     assert state == "waiting"
     async with begin(engine) as work:
-        [entry] = await work.audit_log.entries(subject=f"{reaction}/{id_}", limit=10)
+        [entry] = await work.audit_log.entries(subject=f"event/{reaction}/{id_}", limit=10)
     assert (entry.action, entry.actor_id, entry.actor_roles) == (
         "event.replay",
         operator.subject,
