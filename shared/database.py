@@ -119,10 +119,18 @@ async def transact(engine: AsyncEngine, do: Callable[[UnitOfWork], Awaitable[T]]
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection for reads that decide nothing: autocommit, one round trip a statement."""
+async def committing_each(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection on which every statement is a transaction of its own, in one round trip."""
     async with engine.connect() as connection:
-        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        except (asyncio.CancelledError, GeneratorExit):
+            await connection.invalidate()
+            raise
+
+
+reading = committing_each
+"""A connection for reads that decide nothing."""
 
 
 def is_conflict(error: BaseException) -> bool:

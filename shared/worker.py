@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.database import begin
+from shared.database import committing_each
 from shared.finishing import STOP_SECONDS, finish
 from shared.messaging.consumer import Consumer
 from shared.messaging.reactions import Reaction, Reactions
@@ -80,8 +80,8 @@ class Worker:
         return tried
 
     async def _retry_one(self) -> bool:
-        async with begin(self.resources.engine) as work:
-            due = await StalledEvents(work.connection).due(list(self._consumers))
+        async with committing_each(self.resources.engine) as connection:
+            due = await StalledEvents(connection).due(list(self._consumers))
         if due is None:
             return False
         reaction, envelope = due

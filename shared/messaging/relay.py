@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database import begin
+from shared.database import committing_each
 from shared.messaging.outbox import wake_on_commit
 from shared.messaging.transport import Pack, Transport, TransportUnavailable
 
@@ -23,6 +23,8 @@ PACK_EVENTS = 50
 PACK_BYTES = 64 * 1024
 BATCHES_IN_FLIGHT = 4
 POLL_SECONDS = 0.1
+NET_SECONDS = 1.0
+"""How often to look where every announcement wakes the relay: in one process with those who announce."""
 LEASE_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -72,8 +74,8 @@ class Relay:
         """Relay until cancelled; what is under way then gets a moment to be confirmed."""
         wake_on_commit(str(self._engine.url.database), self._work.set)
         if self._transport.exclusive:
-            async with begin(self._engine) as work:
-                await work.connection.execute(_RELEASE_ALL)
+            async with committing_each(self._engine) as connection:
+                await connection.execute(_RELEASE_ALL)
         try:
             while True:
                 await self._step()
@@ -103,14 +105,14 @@ class Relay:
             task.add_done_callback(self._in_flight.discard)
         if len(rows) < BATCH:
             try:
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(NET_SECONDS if self._transport.exclusive else POLL_SECONDS):
                     await self._work.wait()
             except TimeoutError:
                 return
 
     async def _claim(self) -> list[_Row]:
-        async with begin(self._engine) as work:
-            found = await work.connection.execute(_CLAIM, {"lease": LEASE_SECONDS, "batch": BATCH})
+        async with committing_each(self._engine) as connection:
+            found = await connection.execute(_CLAIM, {"lease": LEASE_SECONDS, "batch": BATCH})
             return sorted((_Row(*row) for row in found), key=lambda row: row.id)
 
     async def _relay(self, rows: Sequence[_Row]) -> None:
@@ -139,11 +141,11 @@ class Relay:
             log.warning("outbox unreachable", extra={"error": repr(error)[:300]})
 
     async def _note(self, sent: Sequence[int], unsent: Sequence[int], longest_pause: float) -> None:
-        async with begin(self._engine) as work:
+        async with committing_each(self._engine) as connection:
             if sent:
-                await work.connection.execute(_MARK_SENT, {"ids": sent})
+                await connection.execute(_MARK_SENT, {"ids": sent})
             if unsent:
-                await work.connection.execute(
+                await connection.execute(
                     _GIVE_BACK, {"ids": unsent, "pause": PAUSE_SECONDS, "longest": longest_pause}
                 )
 
@@ -155,8 +157,8 @@ class Relay:
             while True:
                 await asyncio.sleep(LEASE_SECONDS / 3)
                 try:
-                    async with begin(self._engine) as work:
-                        await work.connection.execute(_HOLD, {"ids": ids, "lease": LEASE_SECONDS})
+                    async with committing_each(self._engine) as connection:
+                        await connection.execute(_HOLD, {"ids": ids, "lease": LEASE_SECONDS})
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("outbox unreachable", extra={"error": repr(error)[:300]})
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.database import UnitOfWork, begin, transact
+from shared.database import UnitOfWork, committing_each, transact
 from shared.finishing import STOP_SECONDS, finish
 from shared.telemetry import door_span
 
@@ -102,8 +102,8 @@ class TimerLoop(Generic[R]):
 
     async def run_due(self) -> int:
         """Run what is due now, one batch; returns how many were taken."""
-        async with begin(self._engine) as work:
-            rows = await work.connection.execute(
+        async with committing_each(self._engine) as connection:
+            rows = await connection.execute(
                 _CLAIM,
                 {
                     "now": self._clock.now(),

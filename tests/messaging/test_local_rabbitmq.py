@@ -14,6 +14,7 @@ from aiormq.exceptions import ProbableAuthenticationError
 from deploy.local.folder import LocalServerError
 from deploy.local.processes import command_of, is_free, wait_until
 from deploy.local.rabbitmq import LocalRabbitMQ
+from shared.messaging.transports.rabbitmq import EXCHANGE
 
 SERVICES = ["order", "member"]
 
@@ -43,7 +44,8 @@ async def test_each_service_has_a_user_of_its_own(broker: LocalRabbitMQ) -> None
     assert urls["order"] != urls["member"]
     for url in urls.values():
         async with a_channel(url) as channel:
-            await channel.default_exchange.publish(aio_pika.Message(b"[]"), "nowhere", mandatory=False)
+            events = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+            await events.publish(aio_pika.Message(b"[]"), "nowhere", mandatory=False)
 
 
 @pytest.mark.parametrize("credentials", ["guest:guest", "order:guess"])
@@ -65,9 +67,11 @@ def test_what_a_broker_keeps_is_for_its_owner_only(broker: LocalRabbitMQ, folder
 async def test_a_message_outlives_a_stop_that_leaves_no_process(broker: LocalRabbitMQ, folder: Path) -> None:
     url = broker.urls(["order"])["order"]
     async with a_channel(url) as channel:
-        await channel.declare_queue("order.kept", durable=True, arguments={"x-queue-type": "quorum"})
+        events = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+        kept = await channel.declare_queue("order.kept", durable=True, arguments={"x-queue-type": "quorum"})
+        await kept.bind(events, "kept")
         message = aio_pika.Message(b"kept", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-        await channel.default_exchange.publish(message, "order.kept")
+        await events.publish(message, "kept")
     processes = the_processes_of(folder)
     assert broker.running
     assert len(processes) > 2
@@ -79,10 +83,10 @@ async def test_a_message_outlives_a_stop_that_leaves_no_process(broker: LocalRab
     assert broker.start(SERVICES) == {"order": url, "member": broker.urls(["member"])["member"]}
     async with a_channel(url) as channel:
         queue = await channel.get_queue("order.kept")
-        kept = await queue.get(timeout=5)
-        assert kept is not None
-        assert kept.body == b"kept"
-        await kept.ack()
+        message_kept = await queue.get(timeout=5)
+        assert message_kept is not None
+        assert message_kept.body == b"kept"
+        await message_kept.ack()
 
 
 def the_processes_of(folder: Path) -> set[int]:
