@@ -25,6 +25,7 @@ from gateway.settings import Settings
 from shared.database import is_passing
 from shared.http.app import health_router
 from shared.http.identity import ANONYMOUS, HEADER, Kind, Principal
+from shared.http.oversight import oversight_router
 from shared.http.problems import Busy, Forbidden, Problem, Unauthenticated, install_problem_handlers
 from shared.http.services import ServiceUnavailable
 from shared.ids import new_id
@@ -197,7 +198,7 @@ def _own_app(resources: GatewayResources) -> FastAPI:
     )
     app.state.resources = resources
     install_problem_handlers(app)
-    for router in (sessions.router, operators.router, home.router):
+    for router in (sessions.router, operators.router, home.router, oversight_router()):
         app.include_router(router)
     app.include_router(health_router(resources))
 

@@ -107,6 +107,14 @@ ROUTES: tuple[Route, ...] = (
     *_operator("gateway", "*", "GET /operator/me"),
     *_operator("gateway", "owner", "POST /operator/operators", "PATCH /operator/operators/{operator_id}"),
     *_operator("gateway", "owner auditor", "GET /operator/operators"),
+    Route(
+        "GET",
+        "/operator/audit-log/gateway",
+        "gateway",
+        Access.OPERATOR,
+        frozenset({"owner", "auditor"}),
+        upstream="/operator/audit-log",
+    ),
     # catalog
     *_public("catalog", "GET /categories", "GET /products", "GET /products/{product_id}", "GET /storefront"),
     *_public("catalog", "GET /search", "GET /search/suggestions", "GET /media/{path:path}"),
