@@ -72,7 +72,7 @@ class Gateway:
         _admit(match, caller)
         body = RequestBody(receive, headers, limit=route.max_body_bytes)
         if route.service == "gateway":
-            await self.own(self._own_scope(scope, headers, match, caller), body.receive, exchange.send)
+            await self.own(self._own_scope(scope, match, caller), body.receive, exchange.send)
         else:
             passed = self._passed_headers(scope, match, caller, exchange.request_id)
             await self._forward(scope, match, passed, body, exchange)
@@ -107,7 +107,7 @@ class Gateway:
         peer = scope["client"][0] if scope.get("client") else ""
         address = client_address(
             peer,
-            headers.get(b"x-forwarded-for"),
+            [value for name, value in scope["headers"] if name == b"x-forwarded-for"],
             trusted_proxies=self._resources.settings.trusted_proxies,
         )
         kept = [(name, value) for name, value in scope["headers"] if name == b"authorization"]

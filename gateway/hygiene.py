@@ -111,14 +111,14 @@ def outgoing(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     ]
 
 
-def client_address(peer: str, forwarded_for: bytes | None, *, trusted_proxies: int) -> str:
+def client_address(peer: str, forwarded_for: Sequence[bytes], *, trusted_proxies: int) -> str:
     """The address a request comes from: what the outermost of our own proxies saw, or the peer's without proxies.
 
-    ``forwarded_for`` is the X-Forwarded-For header; what lies left of our proxies' entries anybody can invent.
+    ``forwarded_for`` are the X-Forwarded-For headers; what lies left of our proxies' entries anybody can invent.
     """
-    if trusted_proxies == 0 or forwarded_for is None:
+    if trusted_proxies == 0 or not forwarded_for:
         return peer
-    hops = [hop.strip() for hop in forwarded_for.decode("latin-1").split(",")]
+    hops = [hop.strip() for hop in b",".join(forwarded_for).decode("latin-1").split(",")]
     seen = hops[-trusted_proxies] if len(hops) >= trusted_proxies else hops[0]
     try:
         return str(ip_address(seen))
