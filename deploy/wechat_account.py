@@ -44,8 +44,8 @@ def account_settings(folder: Path, *, public_url: str | None = None) -> dict[str
     account = json.loads((folder / "merchant.json").read_text())
     settings = {f"{service}_wechat_appid": account["appid"] for service in ("member", "order", "payment")}
     settings |= {f"{service}_wechat_app_secret": account["app_secret"] for service in ("member", "order")}
-    settings |= {f"{service}_wechat_pay_mchid": account["mchid"] for service in ("order", "payment")}
     settings |= {
+        "payment_wechat_pay_mchid": account["mchid"],
         "payment_wechat_pay_serial_no": account["merchant_serial_no"],
         "payment_wechat_pay_private_key": (folder / account["merchant_private_key_file"]).read_text(),
         "payment_wechat_pay_apiv3_key": account["apiv3_key"],

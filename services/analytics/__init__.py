@@ -1,1 +1,1 @@
-"""What happens in the shop, counted: behaviour, facts, metrics and funnels."""
+"""The analytics service: what happens in the shop, counted: behaviour, facts, metrics and funnels."""

@@ -4,6 +4,6 @@ from shared.settings import ServiceSettings, service_config
 
 
 class Settings(ServiceSettings):
-    """Environment variables that begin with ``CAMPAIGN_``."""
+    """``CAMPAIGN_…``: what every service is told."""
 
     model_config = service_config("CAMPAIGN_")

@@ -2,7 +2,7 @@
 
 from services.campaign.buyers.reactions import reactions as buyers
 from services.campaign.coupons.reactions import reactions as coupons
-from services.campaign.coupons.timers import timers
+from services.campaign.coupons.timers import timers as coupon_timers
 from services.campaign.resources import open_resources
 from services.campaign.settings import Settings
 from shared.messaging.transport import Transport
@@ -13,7 +13,7 @@ from shared.worker import Worker
 
 def create_worker(resources: Resources, transport: Transport) -> Worker:
     """Everything of the campaign service that happens without a request."""
-    return Worker(resources, transport, reactions=[coupons, buyers], timers=[timers])
+    return Worker(resources, transport, reactions=[coupons, buyers], timers=[coupon_timers])
 
 
 def main() -> None:

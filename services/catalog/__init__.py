@@ -1,1 +1,1 @@
-"""The catalog: what the shop sells, how much of it there is, and how people find it."""
+"""The catalog service: what the shop sells, how much of it there is, and how people find it."""

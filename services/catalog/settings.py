@@ -1,9 +1,9 @@
-"""What the catalog's processes are told."""
+"""What the catalog service's processes are told."""
 
 from shared.settings import ServiceSettings, service_config
 
 
 class Settings(ServiceSettings):
-    """Environment variables that begin with ``CATALOG_``."""
+    """``CATALOG_…``: what every service is told."""
 
     model_config = service_config("CATALOG_")

@@ -6,7 +6,7 @@ from shared.settings import MiniProgramAccount, ServiceSettings, service_config
 
 
 class Settings(ServiceSettings, MiniProgramAccount):
-    """``MEMBER_…``; ``field_keys_file`` holds the keys that seal personal data (SEC11)."""
+    """``MEMBER_…``: ``field_keys_file`` holds the keys that seal personal data (SEC11)."""
 
     model_config = service_config("MEMBER_")
 

@@ -1,4 +1,4 @@
-"""What the order service is told."""
+"""What the order service's processes are told."""
 
 from pathlib import Path
 
@@ -8,16 +8,14 @@ from shared.settings import MiniProgramAccount, ServiceSettings, service_config
 
 
 class Settings(ServiceSettings, MiniProgramAccount):
-    """The order service's settings; every time is in seconds.
+    """``ORDER_…``: ``logistics_secret`` is shared with the carrier adapter that pushes tracking events.
 
-    ``logistics_secret`` is shared with the carrier adapter that pushes tracking events; ``field_keys_file`` holds the
-    keys that seal addresses (SEC11).
+    ``field_keys_file`` holds the keys that seal addresses (SEC11).
     """
 
     model_config = service_config("ORDER_")
 
     field_keys_file: Path
     logistics_secret: SecretStr
-    wechat_pay_mchid: str
     creation_timeout_seconds: int = 20
     close_retry_seconds: int = 30

@@ -1,24 +1,19 @@
-"""The process beside the app: reactions, outbox relay, timers."""
+"""The order service's worker: reactions to payments and refunds, and the timers of orders and parcels."""
 
-from services.order.orders.reactions import reactions as order_reactions
+from services.order.orders.reactions import reactions as orders
 from services.order.orders.timers import timers as order_timers
-from services.order.refunds.reactions import reactions as refund_reactions
+from services.order.refunds.reactions import reactions as refunds
 from services.order.resources import OrderResources, open_resources
 from services.order.settings import Settings
-from services.order.shipments.timers import timers as shipment_timers
+from services.order.shipments.timers import timers as shipments
 from shared.messaging.transport import Transport
 from shared.process import work
 from shared.worker import Worker
 
 
 def create_worker(resources: OrderResources, transport: Transport) -> Worker:
-    """The order service's worker."""
-    return Worker(
-        resources,
-        transport,
-        reactions=[order_reactions, refund_reactions],
-        timers=[order_timers, shipment_timers],
-    )
+    """Everything of the order service that happens without a request."""
+    return Worker(resources, transport, reactions=[orders, refunds], timers=[order_timers, shipments])
 
 
 def main() -> None:

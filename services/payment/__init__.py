@@ -1,1 +1,1 @@
-"""Collecting and giving back money through WeChat Pay, and the cash books."""
+"""The payment service: collecting and giving back money through WeChat Pay, and the cash books."""

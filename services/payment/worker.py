@@ -2,7 +2,7 @@
 
 from services.payment.payments.timers import timers as payments
 from services.payment.refunds.reactions import reactions as refunds
-from services.payment.refunds.timers import timers as refund_calls
+from services.payment.refunds.timers import timers as refund_timers
 from services.payment.resources import PaymentResources, open_resources
 from services.payment.settings import Settings
 from shared.messaging.transport import Transport
@@ -12,7 +12,7 @@ from shared.worker import Worker
 
 def create_worker(resources: PaymentResources, transport: Transport) -> Worker:
     """Everything of the payment service that happens without a request."""
-    return Worker(resources, transport, reactions=[refunds], timers=[payments, refund_calls])
+    return Worker(resources, transport, reactions=[refunds], timers=[payments, refund_timers])
 
 
 def main() -> None:

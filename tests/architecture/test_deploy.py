@@ -104,7 +104,7 @@ def test_secrets_that_are_there_are_kept(compose_secrets: Path, k8s_secrets: Pat
     make_k8s_secrets("production", k8s_secrets)
     after = contents(k8s_secrets)
     changed = {str(path.relative_to(k8s_secrets)) for path in after if after[path] != before.get(path)}
-    assert changed == {"order/order_wechat_pay_mchid", "payment/payment_wechat_pay_mchid"}
+    assert changed == {"payment/payment_wechat_pay_mchid"}
     assert after[k8s_secrets / "payment" / "payment_wechat_pay_mchid"] == "1900000001"
 
 

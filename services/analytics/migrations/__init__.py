@@ -1,1 +1,1 @@
-"""Migrations of the analytics database."""
+"""The analytics database, revision by revision."""

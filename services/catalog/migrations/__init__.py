@@ -1,1 +1,1 @@
-"""Migrations of the catalog's database."""
+"""The catalog database, revision by revision."""

@@ -1,1 +1,1 @@
-"""The schema of the order database."""
+"""The order database, revision by revision."""

@@ -1,1 +1,1 @@
-"""Alembic revisions of the payment database."""
+"""The payment database, revision by revision."""
