@@ -102,7 +102,7 @@ class Gateway:
             headers.append((b"traceparent", trace.encode()))
         return headers
 
-    def _own_scope(self, scope: Scope, headers: dict[bytes, bytes], match: Match, caller: Principal) -> Scope:
+    def _own_scope(self, scope: Scope, match: Match, caller: Principal) -> Scope:
         """The gateway's own routes see the Authorization header and the client's address; services never do."""
         peer = scope["client"][0] if scope.get("client") else ""
         address = client_address(
