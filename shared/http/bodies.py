@@ -32,9 +32,9 @@ class Body(BaseModel):
 
 
 class View(BaseModel):
-    """An outgoing document; lists exactly the fields that may be seen."""
+    """An outgoing document; lists exactly the fields that may be seen, and is read from mappings and objects alike."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 def _clean(text: str) -> str:

@@ -66,7 +66,7 @@ def oversight_router() -> APIRouter:
         (before,) = place_after(after, whole_number(below=2**63)) or [None]
         entries = await work.audit_log.entries(subject=subject, before_position=before, limit=limit + 1)
         return Page(
-            items=[AuditEntryView.model_validate(entry, from_attributes=True) for entry in entries[:limit]],
+            items=[AuditEntryView.model_validate(entry) for entry in entries[:limit]],
             next=following(entries, limit, place=lambda entry: entry.position),
         )
 
@@ -79,7 +79,7 @@ def oversight_router() -> APIRouter:
         parked = await StalledEvents(work.connection).parked(
             after_reaction=reaction, after_event_id=event_id, limit=limit + 1
         )
-        items = [ParkedEventView.model_validate(each, from_attributes=True) for each in parked]
+        items = [ParkedEventView.model_validate(each) for each in parked]
         return page_of(items, limit, place=lambda each: (each.reaction, each.event_id))
 
     @router.post("/parked-events/{reaction}/{event_id}/replay")

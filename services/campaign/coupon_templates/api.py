@@ -6,6 +6,7 @@ from services.campaign.coupon_templates.bodies import CouponTemplateChange, Coup
 from services.campaign.coupon_templates.queries import claimable_templates
 from services.campaign.coupon_templates.storage import CouponTemplates
 from services.campaign.coupon_templates.usecases import (
+    Change,
     change_template,
     draft_template,
     start_template,
@@ -70,34 +71,26 @@ async def update_template(
     template_id: UUID, body: CouponTemplateChange, caller: Editor, work: Work, now: Now
 ) -> CouponTemplateView:
     """Change the given fields for coupons claimed from now on."""
-    before, after = map(
-        CouponTemplateView.of,
-        await change_template(work, template_id, body.changes(), version=body.version, at=now),
-    )
-    subject = f"coupon-template/{template_id}"
-    await work.audit_log.record(
-        "coupon-template.change", subject, by=caller, at=now, before=before, after=after
-    )
-    return after
+    change = await change_template(work, template_id, body.changes(), version=body.version, at=now)
+    return await _recorded(work, caller, "coupon-template.change", change, now)
 
 
 @router.post("/operator/coupon-templates/{template_id}/start")
 async def start(template_id: UUID, caller: Editor, work: Work, now: Now) -> CouponTemplateView:
     """Open a draft for claims."""
-    before, after = map(CouponTemplateView.of, await start_template(work, template_id, at=now))
-    subject = f"coupon-template/{template_id}"
-    await work.audit_log.record(
-        "coupon-template.start", subject, by=caller, at=now, before=before, after=after
-    )
-    return after
+    change = await start_template(work, template_id, at=now)
+    return await _recorded(work, caller, "coupon-template.start", change, now)
 
 
 @router.post("/operator/coupon-templates/{template_id}/stop")
 async def stop(template_id: UUID, caller: Editor, work: Work, now: Now) -> CouponTemplateView:
     """Close a template for claims, for good."""
-    before, after = map(CouponTemplateView.of, await stop_template(work, template_id, at=now))
-    subject = f"coupon-template/{template_id}"
-    await work.audit_log.record(
-        "coupon-template.stop", subject, by=caller, at=now, before=before, after=after
-    )
+    change = await stop_template(work, template_id, at=now)
+    return await _recorded(work, caller, "coupon-template.stop", change, now)
+
+
+async def _recorded(work: Work, caller: Editor, action: str, change: Change, now: Now) -> CouponTemplateView:
+    before, after = map(CouponTemplateView.of, change)
+    subject = f"coupon-template/{after.template_id}"
+    await work.audit_log.record(action, subject, by=caller, at=now, before=before, after=after)
     return after

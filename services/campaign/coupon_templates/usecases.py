@@ -10,6 +10,9 @@ from services.campaign.coupon_templates.storage import CouponTemplates
 from shared.database import UnitOfWork
 from shared.http.problems import NotFound
 
+Change = tuple[CouponTemplate, CouponTemplate]
+"""A template before and after."""
+
 
 async def draft_template(work: UnitOfWork, template: CouponTemplate, *, at: datetime) -> None:
     """Store a new template, not yet open for claims."""
@@ -18,8 +21,8 @@ async def draft_template(work: UnitOfWork, template: CouponTemplate, *, at: date
 
 async def change_template(
     work: UnitOfWork, template_id: UUID, changes: Mapping[str, Any], *, version: int, at: datetime
-) -> tuple[CouponTemplate, CouponTemplate]:
-    """Change fields of a template read at ``version``; returns it before and after. Claimed coupons stay as they are.
+) -> Change:
+    """Change fields of a template read at ``version``; claimed coupons stay as they are.
 
     Raises NotFound, Invalid, IllegalStatus, ChangedMeanwhile, QuotaBelowIssued.
     """
@@ -29,22 +32,19 @@ async def change_template(
     return before, after
 
 
-async def start_template(
-    work: UnitOfWork, template_id: UUID, *, at: datetime
-) -> tuple[CouponTemplate, CouponTemplate]:
-    """Open a draft for claims; returns it before and after. Raises NotFound, IllegalStatus."""
+async def start_template(work: UnitOfWork, template_id: UUID, *, at: datetime) -> Change:
+    """Open a draft for claims; raises NotFound, IllegalStatus."""
     before = await _locked(work, template_id)
-    after = before.started()
-    await CouponTemplates(work.connection).save_status(after, at=at)
-    return before, after
+    return await _moved(work, before, before.started(), at=at)
 
 
-async def stop_template(
-    work: UnitOfWork, template_id: UUID, *, at: datetime
-) -> tuple[CouponTemplate, CouponTemplate]:
-    """End the claiming, for good; returns the template before and after. Raises NotFound, IllegalStatus."""
+async def stop_template(work: UnitOfWork, template_id: UUID, *, at: datetime) -> Change:
+    """End the claiming, for good; raises NotFound, IllegalStatus."""
     before = await _locked(work, template_id)
-    after = before.stopped()
+    return await _moved(work, before, before.stopped(), at=at)
+
+
+async def _moved(work: UnitOfWork, before: CouponTemplate, after: CouponTemplate, *, at: datetime) -> Change:
     await CouponTemplates(work.connection).save_status(after, at=at)
     return before, after
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.campaign.coupon_templates.domain import CouponKind
+from services.campaign.coupon_templates.views import RuleView
 from services.campaign.promotions.domain import Tier
 from services.campaign.scopes import Scope
 from shared.http.bodies import View
@@ -18,19 +19,11 @@ class FullReductionOffer(View):
     tiers: list[Tier]
 
 
-class CouponOffer(View):
-    """The price engine's Coupon; ``discount_bp`` is what is still paid."""
+class CouponOffer(RuleView):
+    """The price engine's Coupon."""
 
     id: UUID
     template_id: UUID
-    name: str
-    kind: CouponKind
-    scope: Scope
-    threshold_fen: int
-    stackable_with_full_reduction: bool
-    amount_fen: int
-    discount_bp: int
-    cap_fen: int | None
 
 
 class CouponProblem(View):

@@ -53,34 +53,31 @@ class SkuCreate(SkuSave):
     stock: Annotated[int, Field(ge=0, le=10_000_000)] = 0
 
 
-class ProductCreate(Body):
+class ProductDetails(Body):
+    """What a product may have besides its name and its category."""
+
+    subtitle: Text | None = None
+    brand: Text | None = None
+    description: LongText | None = None
+    options: Annotated[list[Option], Field(max_length=5, default_factory=list)]
+    media: Annotated[list[Medium], Field(max_length=30, default_factory=list)]
+    attributes: Annotated[list[Attribute], Field(max_length=50, default_factory=list)]
+    keywords: Annotated[list[Text], Field(max_length=30, default_factory=list)]
+    after_sale_policy_key: Code | None = None
+
+
+class ProductCreate(ProductDetails):
     """A new product, as a draft."""
 
     product_code: Code
     name: Text
     category_id: Id
-    subtitle: Text | None = None
-    brand: Text | None = None
-    description: LongText | None = None
-    options: Annotated[list[Option], Field(max_length=5, default_factory=list)]
-    media: Annotated[list[Medium], Field(max_length=30, default_factory=list)]
-    attributes: Annotated[list[Attribute], Field(max_length=50, default_factory=list)]
-    keywords: Annotated[list[Text], Field(max_length=30, default_factory=list)]
-    after_sale_policy_key: Code | None = None
     skus: Annotated[list[SkuCreate], Field(max_length=200, default_factory=list)]
 
 
-class ProductChange(Body):
+class ProductChange(ProductDetails):
     """The fields to change, and the version they were read at: a change based on an old reading is refused."""
 
     version: Version
     name: Text = ""
     category_id: Id = UUID(int=0)
-    subtitle: Text | None = None
-    brand: Text | None = None
-    description: LongText | None = None
-    options: Annotated[list[Option], Field(max_length=5, default_factory=list)]
-    media: Annotated[list[Medium], Field(max_length=30, default_factory=list)]
-    attributes: Annotated[list[Attribute], Field(max_length=50, default_factory=list)]
-    keywords: Annotated[list[Text], Field(max_length=30, default_factory=list)]
-    after_sale_policy_key: Code | None = None

@@ -14,8 +14,8 @@ from services.member.addresses.usecases import (
     make_default_address,
     remove_address,
 )
+from services.member.addresses.views import ContactView
 from services.member.resources import Own
-from services.member.views import ContactView
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View

@@ -8,9 +8,9 @@ from pydantic import Field
 from services.member.consents.domain import Purpose
 from services.member.consents.storage import Consents
 from services.member.consents.usecases import give_consent
-from services.member.consents.withdraw import withdraw_consent
+from services.member.consents.views import ConsentView
+from services.member.consents.withdraw_consent import withdraw_consent
 from services.member.resources import Own
-from services.member.views import ConsentView
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Text, View

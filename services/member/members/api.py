@@ -12,14 +12,15 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.addresses.domain import open_contact
+from services.member.addresses.views import ContactView
 from services.member.consents.usecases import live_consents
+from services.member.consents.views import ConsentView
 from services.member.levels.domain import Level, level_of
 from services.member.levels.usecases import shop_levels
 from services.member.members.queries import newest_first, openid_of, overview, standing
 from services.member.members.usecases import change_profile
 from services.member.phones.domain import open_masked
 from services.member.resources import Own
-from services.member.views import ConsentView, ContactView
 from shared.clock import shop_day
 from shared.crypto import FieldKeys
 from shared.database import reading

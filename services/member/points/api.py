@@ -97,7 +97,7 @@ class RulesView(View):
 
     @classmethod
     def of(cls, rules: PointRules) -> "RulesView":
-        return cls.model_validate(rules, from_attributes=True)
+        return cls.model_validate(rules)
 
 
 class Adjustment(Body):

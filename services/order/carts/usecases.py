@@ -5,7 +5,7 @@ from uuid import UUID
 from services.order.carts.domain import CartFull, NotOnSale
 from services.order.carts.storage import Carts
 from services.order.clients import catalog
-from services.order.members import lock_member
+from services.order.member_lock import lock_member
 from services.order.resources import OrderResources
 from shared.database import begin
 from shared.http.identity import Principal

@@ -3,12 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from services.order.checkout.notes import Note
 from services.order.checkout.proposal import Proposal
 from services.order.clients.campaign import UsableCoupon
 from services.order.clients.catalog import Sku
 from services.order.clients.member import Address
-from services.order.pricing import Adjustment, Explanation, PricedLine
+from services.order.pricing import PricedLine
 from shared.http.bodies import View
 
 
@@ -20,15 +19,6 @@ class DiscountView(View):
     source_name: str
     amount_fen: int
 
-    @classmethod
-    def of(cls, taken: Adjustment) -> "DiscountView":
-        return cls(
-            step=taken.step,
-            source_id=taken.source_id,
-            source_name=taken.source_name,
-            amount_fen=taken.amount_fen,
-        )
-
 
 class StepView(View):
     """One step of the price; signed, and all of them sum to what is payable."""
@@ -38,16 +28,6 @@ class StepView(View):
     source_id: str
     source_name: str
     amount_fen: int
-
-    @classmethod
-    def of(cls, told: Explanation) -> "StepView":
-        return cls(
-            step=told.step,
-            name=told.name,
-            source_id=told.source_id,
-            source_name=told.source_name,
-            amount_fen=told.amount_fen,
-        )
 
 
 class QuotedLineView(View):
@@ -77,7 +57,7 @@ class QuotedLineView(View):
             unit_price_fen=sku.unit_price_fen,
             quantity=line.quantity,
             list_fen=line.list_fen,
-            discounts=[DiscountView.of(taken) for taken in line.discounts],
+            discounts=[DiscountView.model_validate(each) for each in line.discounts],
             payable_fen=line.payable_fen,
             points_used=line.points_used,
             after_sale_policy=sku.after_sale_policy,
@@ -91,10 +71,6 @@ class NoteView(View):
     detail: str
     sku_id: UUID | None
     members: dict[str, Any]
-
-    @classmethod
-    def of(cls, note: Note) -> "NoteView":
-        return cls(code=note.code, detail=note.detail, sku_id=note.sku_id, members=note.members)
 
 
 class QuoteView(View):
@@ -129,10 +105,10 @@ class QuoteView(View):
             freight_fen=quote.freight_fen,
             freight_discount_fen=quote.freight_discount_fen,
             payable_fen=quote.payable_fen,
-            explanation=[StepView.of(told) for told in quote.explanation],
+            explanation=[StepView.model_validate(each) for each in quote.explanation],
             spendable_points=proposal.spendable_points,
             usable_coupons=list(proposal.usable_coupons),
-            notes=[NoteView.of(note) for note in proposal.notes],
+            notes=[NoteView.model_validate(each) for each in proposal.notes],
             delivery_address=proposal.address,
             quote_fingerprint=proposal.fingerprint,
         )

@@ -113,7 +113,7 @@ async def _common(connection: AsyncConnection, keys: FieldKeys, order: Order) ->
     sealed = await orders.address_sealed(order.id)
     return {
         **told(order, await orders.lines(order.id)),
-        "explanation": [StepView.of(step) for step in quote.explanation],
+        "explanation": [StepView.model_validate(each) for each in quote.explanation],
         "delivery_address": unseal(keys, sealed, order_id=order.id),
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.order.carts.storage import Carts
-from services.order.members import lock_member
+from services.order.member_lock import lock_member
 from services.order.orders.announce import order_closed, order_placed
 from services.order.orders.domain import SYSTEM, Actor, BoughtLine, Order, OrderStatus
 from services.order.orders.holds import hold, release

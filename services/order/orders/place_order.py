@@ -9,7 +9,7 @@ from services.order.checkout.notes import refuse
 from services.order.checkout.proposal import Proposal
 from services.order.checkout.views import QuoteView
 from services.order.checkout.wishes import Wish
-from services.order.members import lock_member
+from services.order.member_lock import lock_member
 from services.order.orders.addresses import seal
 from services.order.orders.domain import (
     MAX_UNPAID_ORDERS,

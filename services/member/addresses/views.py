@@ -1,10 +1,8 @@
-"""Outgoing documents that more than one capability shows."""
+"""How an address looks from outside."""
 
-from datetime import datetime
 from uuid import UUID
 
 from services.member.addresses.domain import Contact
-from services.member.consents.domain import Consent, Purpose
 from shared.http.bodies import View
 
 
@@ -32,15 +30,3 @@ class ContactView(View):
             street=contact.street,
             postal_code=contact.postal_code,
         )
-
-
-class ConsentView(View):
-    """A live consent."""
-
-    purpose: Purpose
-    version: str
-    given_at: datetime
-
-    @classmethod
-    def of(cls, consent: Consent) -> "ConsentView":
-        return cls(purpose=consent.purpose, version=consent.version, given_at=consent.at)
