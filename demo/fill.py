@@ -62,7 +62,16 @@ async def fill(
         goods = await add_goods(owner, shop, show)
         await arrange_home(owner, shop, goods)
         await announce_giveaways(owner, shop, goods)
-        stage = Stage(exchange, owner, InProcessClient(exchange), wechat, time, Agenda(), goods)
+        stage = Stage(
+            exchange,
+            owner,
+            carrier=InProcessClient(exchange),
+            wechat=wechat,
+            time=time,
+            agenda=Agenda(),
+            goods=goods,
+            agreement_version=(await owner.get("/privacy-agreement"))["version"],
+        )
         await live(stage, visits, until=start + timedelta(weeks=weeks), show=show)
         await check_nothing_is_stalled(platform)
         await check_books(owner, wechat)

@@ -61,8 +61,7 @@ async def _tell_where_to(stage: Stage, visitor: Visitor) -> None:
             "street": address.detail,
         },
     )
-    agreement = await client.get("/privacy-agreement")
-    await client.post("/me/consents", {"purpose": "phone", "version": agreement["version"]})
+    await client.post("/me/consents", {"purpose": "phone", "version": stage.agreement_version})
     await client.post("/me/phone", {"code": await stage.wechat.phone_code(visitor.openid)})
 
 

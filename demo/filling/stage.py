@@ -54,6 +54,7 @@ class Stage:
     time: Time
     agenda: Agenda
     goods: Goods
+    agreement_version: str
     visitors: dict[str, Visitor] = field(default_factory=dict)
     placed: list[Placed] = field(default_factory=list)
     packing_table: list[Parcel] = field(default_factory=list)

@@ -1,5 +1,6 @@
 """A visit: logging in, looking around, filling the cart; what the client reports of it."""
 
+import asyncio
 from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -24,7 +25,7 @@ async def enter(stage: Stage, visit: Visit) -> None:
     if visitor is None:
         visitor = stage.visitors[visit.shopper.key] = await _meet(stage, visit)
         await log_in(stage, visitor, scene=visit.channel.scene)
-        await _introduce(visitor)
+        await _introduce(stage, visitor)
     else:
         await log_in(stage, visitor, scene=visit.channel.scene)
     for behaviour in visit.behaviours:
@@ -49,22 +50,25 @@ async def _meet(stage: Stage, visit: Visit) -> Visitor:
     )
 
 
-async def _introduce(visitor: Visitor) -> None:
+async def _introduce(stage: Stage, visitor: Visitor) -> None:
     """Agree to the privacy agreement, and say how to be called."""
-    agreement = await visitor.client.get("/privacy-agreement")
-    await visitor.client.post("/me/consents", {"purpose": "privacy", "version": agreement["version"]})
+    consent = {"purpose": "privacy", "version": stage.agreement_version}
+    await visitor.client.post("/me/consents", consent)
     await visitor.client.patch("/me", {"nickname": visitor.shopper.nickname})
 
 
 async def _leave(stage: Stage, visitor: Visitor, visit: Visit) -> None:
     """What was put into the cart is kept, the client reports what it saw, and what was wanted is ordered."""
+    await asyncio.gather(_fill_cart(stage, visitor, visit), _report(stage, visitor, visit))
+    if visit.order is not None:
+        await place_order(stage, visitor, visit.order)
+
+
+async def _fill_cart(stage: Stage, visitor: Visitor, visit: Visit) -> None:
     for behaviour in visit.behaviours:
         if behaviour.sku_code and behaviour.quantity:
             line = {"quantity": behaviour.quantity, "selected": visit.order is not None}
             await visitor.client.put(f"/cart/lines/{stage.goods.skus[behaviour.sku_code]}", line)
-    await _report(stage, visitor, visit)
-    if visit.order is not None:
-        await place_order(stage, visitor, visit.order)
 
 
 async def _report(stage: Stage, visitor: Visitor, visit: Visit) -> None:
