@@ -141,7 +141,6 @@ async def test_a_quota_cannot_fall_below_what_is_claimed(campaign: Campaign) -> 
         {"status": "running"},
         {"issued": 5},
     ],
-    ids=str,
 )
 async def test_nonsense_terms_make_no_template(campaign: Campaign, bad: dict[str, Any]) -> None:
     before = await campaign.rows("SELECT count(*) FROM coupon_templates")
@@ -170,7 +169,6 @@ async def test_nonsense_terms_make_no_template(campaign: Campaign, bad: dict[str
         {"name": " "},
         {"version": 1},
     ],
-    ids=str,
 )
 async def test_nonsense_terms_make_no_full_reduction(campaign: Campaign, bad: dict[str, Any]) -> None:
     before = await campaign.rows("SELECT count(*) FROM full_reductions")

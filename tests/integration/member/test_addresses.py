@@ -186,7 +186,6 @@ async def test_the_order_service_alone_reads_an_address_in_full(members: Members
         {"member_id": str(new_id())},
         {"userName": "张三"},
     ],
-    ids=repr,
 )
 async def test_hostile_addresses_are_malformed_and_change_nothing(
     members: Members, changes: dict[str, Any]
