@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 SYSTEM_PYTHON := $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell command -v $(name) 2>/dev/null)))
-SOURCES := $(wildcard gateway services shared simulator deploy demo tests)
+SOURCES := $(wildcard gateway services shared simulator deploy demo docs tests)
 
 # $(call phase,NAME,COMMAND) runs a command and tells how long it took.
 phase = @began=$$(date +%s); echo "== $(1)"; $(2) && echo "== $(1) took $$(( $$(date +%s) - began )) s"

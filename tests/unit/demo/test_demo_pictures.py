@@ -21,7 +21,8 @@ def test_every_path_that_the_shop_refers_to_is_drawn_once(shop: Shop) -> None:
     wanted = (
         {image.path for product in shop.products for image in product.images}
         | {banner.image for banner in shop.home.banners}
-        | {thing.icon for thing in (*shop.categories, *shop.home.entries)}
+        | {category.icon for category in shop.categories}
+        | {entry.icon for entry in shop.home.entries}
     )
     assert len(paths) == len(wanted)
     assert set(paths) == wanted
