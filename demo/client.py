@@ -1,11 +1,17 @@
 """A client of the shop's public API, as a mini-program or a console has one."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 
 from shared.ids import new_id
+
+BUSY = 503
+BUSY_TRIES = 20
+BUSY_PAUSE_SECONDS = 0.5
+"""A busy shop says so and has changed nothing, or knows the Idempotency-Key: the same request may come again."""
 
 
 class Refused(Exception):
@@ -69,6 +75,11 @@ class Client:
             headers["authorization"] = f"Bearer {self.token}"
         self.calls += 1
         status, body = await self._exchange(method, path, headers, **more)
+        for _ in range(BUSY_TRIES):
+            if status != BUSY:
+                break
+            await asyncio.sleep(BUSY_PAUSE_SECONDS)
+            status, body = await self._exchange(method, path, headers, **more)
         value = json.loads(body) if body else None
         if status >= 400:
             raise Refused(method, path, status, value if isinstance(value, dict) else {})

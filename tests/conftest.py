@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from shared import database
 from tests.support import servers
 from tests.support.shop import Shop, open_shop
 from tests.support.wechat import WeChat, open_wechat
+
+# Two workers, their servers and their crowds share two cores: a queue at the pool is no outage here.
+database.POOL_WAIT_SECONDS = 15.0
 
 
 def pytest_configure(config: pytest.Config) -> None:

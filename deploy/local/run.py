@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from demo.fill import fill, starts_at
-
 from deploy.layout import GATEWAY
 from deploy.local.configuration import apply
 from deploy.local.folder import LocalServerError
@@ -24,6 +23,9 @@ from shared.telemetry import configure_telemetry
 WATCH_SECONDS = 1.0
 DEMO = HOME / "demo"
 """Says ``filling`` while the demo is being made and ``filled`` after that; without it the shop is new."""
+
+WHILE_FILLING = {"ANALYTICS_FACTS_BUFFER_ROWS": "100000"}
+"""Nobody asks for numbers yet: the facts may wait for the first question."""
 
 
 async def live(ground: Ground, progress: Progress) -> None:
@@ -49,6 +51,7 @@ async def live(ground: Ground, progress: Progress) -> None:
 async def _fill(ground: Ground, progress: Progress) -> None:
     """Make the demo through the shop's own use cases, on a clock that runs through its past weeks."""
     DEMO.write_text("filling")
+    apply({**ground.environment, **WHILE_FILLING})
     clock = ManualClock(starts_at(datetime.now(UTC)))
     with progress.step("Demo") as step:
         async with (
@@ -62,6 +65,7 @@ async def _fill(ground: Ground, progress: Progress) -> None:
                 owner_password=ground.owner_password,
                 show=step.show,
             )
+    apply(ground.environment)
     DEMO.write_text("filled")
 
 

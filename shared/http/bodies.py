@@ -38,10 +38,10 @@ class View(BaseModel):
 
 
 def _clean(text: str) -> str:
-    """NFKC, without control, zero-width and direction characters or lone surrogates."""
+    """NFC, without control, zero-width and direction characters or lone surrogates."""
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
         raise ValueError("must not hold lone surrogates")
-    text = _CONTROL.sub("", unicodedata.normalize("NFKC", text)).strip()
+    text = _CONTROL.sub("", unicodedata.normalize("NFC", text)).strip()
     if not text:
         raise ValueError("must not be empty")
     return text

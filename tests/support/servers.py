@@ -25,6 +25,7 @@ UNSAFE_AND_FAST = {
     "synchronous_commit": "off",
     "max_wal_size": "4GB",
     "autovacuum_naptime": "60s",
+    "max_connections": "800",  # each worker may have several shops open, each with seven pools
 }
 
 
