@@ -37,11 +37,17 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
+_PLAIN = {0xFF00 + code: 0x20 + code for code in range(0x01, 0x5F) if chr(0x20 + code).isalnum()} | {
+    0x3000: 0x20
+}
+"""Full-width letters, digits and the space; Chinese punctuation stays what it is."""
+
+
 def _clean(text: str) -> str:
-    """NFC, without control, zero-width and direction characters or lone surrogates."""
+    """NFC, full-width letters and digits made plain, without control, zero-width and direction characters."""
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
         raise ValueError("must not hold lone surrogates")
-    text = _CONTROL.sub("", unicodedata.normalize("NFC", text)).strip()
+    text = _CONTROL.sub("", unicodedata.normalize("NFC", text.translate(_PLAIN))).strip()
     if not text:
         raise ValueError("must not be empty")
     return text

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres_roles import DatabaseUrls
+from shared import database
 from shared.database import begin, create_engine
 from shared.http.app import service_router
 from shared.http.bodies import MAX_BODY_BYTES, Body, Fen, Id, Instant, LongText, Quantity, Text
@@ -308,7 +309,10 @@ async def test_a_database_that_is_away_is_a_503_and_the_process_not_ready(
         await wired.dispose()
 
 
-async def test_a_full_pool_is_a_fast_503(serve: Serve, urls: DatabaseUrls) -> None:
+async def test_a_full_pool_is_a_fast_503(
+    serve: Serve, urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "POOL_WAIT_SECONDS", 1.0)
     async with kernel_engine(urls, pool_size=1) as small, begin(small):
         service = serve(router, on=small)
         async with asyncio.timeout(3):

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTim
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres_roles import DatabaseUrls
+from shared import database
 from shared.database import UnitOfWork, begin, create_engine, is_away, is_conflict, reading, transact
 from shared.ids import new_id
 from tests.messaging.lines import until
@@ -146,7 +147,10 @@ async def open_transactions(engine: AsyncEngine, name: str) -> object:
     )
 
 
-async def test_a_full_pool_refuses_within_a_second(urls: DatabaseUrls) -> None:
+async def test_a_full_pool_refuses_within_a_second(
+    urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "POOL_WAIT_SECONDS", 1.0)
     async with kernel_engine(urls, pool_size=1) as opened, begin(opened):
         started = asyncio.get_running_loop().time()
         with pytest.raises(PoolTimeout):
