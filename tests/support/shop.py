@@ -112,6 +112,8 @@ async def open_shop(
     """A shop with databases of its own."""
     names = [name for name in names if _is_there(name)]
     databases = await fresh_databases(names)
+    # An earlier shop of this worker may have moved WeChat's clock along with its own.
+    (await wechat.control.put("/clock", json={"offset_seconds": 0})).raise_for_status()
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with tempfile.TemporaryDirectory(prefix="jishi-shop-") as folder:
