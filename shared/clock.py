@@ -1,6 +1,5 @@
 """What time it is, and which shop day that is (K16)."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -39,9 +38,6 @@ class ManualClock:
     def advance(self, by: timedelta) -> None:
         """Move forward."""
         self._at += by
-
-
-Now = Callable[[], datetime]
 
 
 def shop_day(at: datetime) -> date:
