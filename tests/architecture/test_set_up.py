@@ -52,7 +52,9 @@ def test_every_target_of_make_says_what_it_is_for() -> None:
     explained = set(re.findall(r"^([a-z][a-z-]*):.*## [A-Z]", makefile, re.MULTILINE))
     assert targets == explained
     assert targets == set(re.findall(r"\S+", re.findall(r"^\.PHONY:(.*)", makefile, re.MULTILINE)[0]))
-    listed = subprocess.run(["make"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "-s", "--no-print-directory"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
     assert {line.split()[1] for line in listed.splitlines()} == targets
 
 
