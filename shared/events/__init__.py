@@ -12,6 +12,7 @@ from shared.events.member import (
     PointsSpent,
 )
 from shared.events.order import (
+    AfterSaleChanged,
     OrderClosed,
     OrderCompleted,
     OrderLine,
@@ -26,6 +27,7 @@ from shared.events.payment import PaymentSucceeded, RefundFailed, RefundSucceede
 
 __all__ = [
     "EVENT_TYPES",
+    "AfterSaleChanged",
     "CouponClaimed",
     "CouponRedeemed",
     "CouponRestored",

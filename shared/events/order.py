@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.base import Event
 
@@ -24,7 +24,10 @@ class OrderLine(BaseModel):
 
 
 class RefundedLine(BaseModel):
-    """What of one line was refunded."""
+    """What of one line was refunded; ``restock_quantity`` of its units go back on the shelf, the others never will.
+
+    Events from before that was told put all of them back.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -33,6 +36,7 @@ class RefundedLine(BaseModel):
     product_id: UUID
     quantity: int
     amount_fen: int
+    restock_quantity: int = Field(default_factory=lambda told: told["quantity"])
 
 
 class OrderPlaced(Event):
@@ -166,3 +170,27 @@ class OrderRefunded(Event):
     coupon_id: UUID | None
     paid_at: datetime
     refunded_at: datetime
+
+
+class AfterSaleChanged(Event):
+    """An after-sale request took a step, or was made: ``from_status`` is null then.
+
+    ``kind`` is refund_only, return_and_refund or exchange; ``reason`` is why it was made, or why the step was taken, when
+    that was said; ``refund_id`` is set once money is on its way back.
+    """
+
+    type: ClassVar[str] = "after_sale.changed.v1"
+    subject: ClassVar[str] = "after_sale_id"
+    announced_by: ClassVar[str] = "order"
+
+    after_sale_id: UUID
+    after_sale_number: str
+    order_id: UUID
+    order_number: str
+    member_id: UUID
+    kind: str
+    from_status: str | None
+    status: str
+    reason: str | None
+    refund_id: UUID | None
+    changed_at: datetime
