@@ -11,8 +11,10 @@ fen, ids and numbers are strings as they were told, instants are aware.
 | `refunds` | `GET /operator/refunds` |
 | `shipments` | `shipments` of `GET /operator/orders/{order_id}`, for every order with a shipped unit |
 | `after_sales` | the operators' list of after-sale requests |
-| `stock` | `GET /operator/skus/{sku_id}/stock` of each SKU the run touches, and its movements of kind `adjust` as `adjustments` |
-| `members` | `GET /operator/members/{member_id}` of each shopper, and `entries` (`GET /me/points/entries`), `coupons` (`GET /me/coupons`) |
+| `stock` | `GET /operator/skus/{sku_id}/stock` of each SKU of the run |
+| `stock[].adjustments` | the `adjust` ones of `GET /operator/skus/{sku_id}/stock-movements` |
+| `members` | `GET /operator/members/{member_id}` of each shopper |
+| `members[].entries`, `members[].coupons` | the shopper's `GET /me/points/entries` and `GET /me/coupons` |
 | `coupon_templates` | `GET /operator/coupon-templates` |
 | `payments` | `GET /operator/payments` |
 | `refund_attempts` | `GET /operator/refund-attempts` |
