@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS refunds (
   created_at REAL NOT NULL, settles_at REAL, settled_at REAL);
 CREATE INDEX IF NOT EXISTS refunds_order ON refunds (out_trade_no);
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds (settles_at) WHERE status = 'PROCESSING';
+CREATE TABLE IF NOT EXISTS redirections (
+  out_refund_no TEXT PRIMARY KEY REFERENCES refunds, type TEXT NOT NULL, received_account TEXT NOT NULL,
+  applied_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS funds (
   id INTEGER PRIMARY KEY, at REAL NOT NULL, reference TEXT NOT NULL, business TEXT NOT NULL,
   amount_fen INTEGER NOT NULL, balance_fen INTEGER NOT NULL, note TEXT NOT NULL, voucher TEXT NOT NULL);

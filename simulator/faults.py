@@ -106,6 +106,7 @@ CallName = Literal[
     "close",
     "refund",
     "refund_query",
+    "abnormal_refund",
     "certificates",
     "bill",
     "bill_download",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.wechat.encryption import DecryptionFailed, oaep_decrypt
 from shared.wechat.signatures import SCHEME, parse_authorization, request_message, verify
 from simulator.faults import Errcode, Refusal
 from simulator.misbehaviour import misbehave
@@ -43,11 +44,12 @@ Model = TypeVar("Model", bound=Body)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated request."""
+    """One authenticated request; `serial` names the platform key for which its sensitive fields were sealed."""
 
     platform: Platform
     path: dict[str, str]
     query: dict[str, str]
+    serial: str
     body: bytes = field(repr=False)
 
     @property
@@ -67,7 +69,8 @@ def endpoint(api: str, handle: Handler) -> Callable[[Request], Awaitable[Respons
         body = await request.body()
         try:
             authenticate(platform, request, body)
-            call = Call(platform, dict(request.path_params), dict(request.query_params), body)
+            serial = request.headers.get("wechatpay-serial", "")
+            call = Call(platform, dict(request.path_params), dict(request.query_params), serial, body)
             action = platform.faults.for_call(api, _facts(request, call)) if platform.faults.any() else None
             return await misbehave(request, action, lambda seal: _answer(request, call, handle, seal), _fault)
         except PayError as error:
@@ -118,6 +121,19 @@ def read(call: Call, model: type[Model]) -> Model:
         return model.model_validate(content)
     except ValidationError as error:
         raise _named(error) from None
+
+
+def unsealed(call: Call, field: str, sealed: str) -> str:
+    """The text of a sensitive field (wechat.md 5.5); raises the refusal when it was not sealed for this platform."""
+    key = call.platform.seals.private_key(call.serial)
+    if key is None:
+        raise wrong_field(
+            "Wechatpay-Serial", call.serial, "平台证书序列号Wechatpay-Serial错误", location="header"
+        )
+    try:
+        return oaep_decrypt(key, sealed)
+    except DecryptionFailed:
+        raise wrong_field(field, None, "敏感信息解密失败") from None
 
 
 def own_mchid(call: Call, mchid: object) -> None:

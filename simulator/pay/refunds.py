@@ -134,13 +134,16 @@ def shown(platform: Platform, row: Row) -> dict[str, Any]:
     """A refund as the API answers it."""
     order = transactions.find(platform, row["out_trade_no"])
     assert order is not None
+    account = platform.books.value(
+        "SELECT received_account FROM redirections WHERE out_refund_no = ?", row["out_refund_no"]
+    )
     answer: dict[str, Any] = {
         "refund_id": row["refund_id"],
         "out_refund_no": row["out_refund_no"],
         "transaction_id": order["transaction_id"],
         "out_trade_no": order["out_trade_no"],
-        "channel": "ORIGINAL",
-        "user_received_account": "支付用户零钱",
+        "channel": "ORIGINAL" if account is None else "OTHER_BANKCARD",
+        "user_received_account": account or "支付用户零钱",
         "create_time": rfc3339(row["created_at"]),
         "status": row["status"],
         "funds_account": row["funds_account"],

@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from simulator.pay import bills, certificates, refunds, transactions
+from simulator.pay import abnormal_refunds, bills, certificates, refunds, transactions
 from simulator.pay.door import endpoint
 
 ORDERS = "/v3/pay/transactions"
@@ -19,6 +19,11 @@ routes = [
     ),
     Route(REFUNDS, endpoint("refund", refunds.refund), methods=["POST"]),
     Route(f"{REFUNDS}/{{out_refund_no}}", endpoint("refund_query", refunds.query), methods=["GET"]),
+    Route(
+        f"{REFUNDS}/{{refund_id}}/apply-abnormal-refund",
+        endpoint("abnormal_refund", abnormal_refunds.apply),
+        methods=["POST"],
+    ),
     Route("/v3/certificates", endpoint("certificates", certificates.certificates), methods=["GET"]),
     Route("/v3/bill/tradebill", endpoint("bill", bills.trade_bill), methods=["GET"]),
     Route("/v3/bill/fundflowbill", endpoint("bill", bills.fund_bill), methods=["GET"]),

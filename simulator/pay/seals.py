@@ -105,6 +105,11 @@ class Seals:
             "Wechatpay-Signature-Type": SCHEME,
         }
 
+    def private_key(self, serial: str) -> RSAPrivateKey | None:
+        """The key that opens what was sealed for a serial; None when the platform has no such key."""
+        keys = {each.serial_no: each.key for each in self._certificates}
+        return {**keys, self._merchant.platform_public_key_id: self._merchant.platform_key}.get(serial)
+
     def close(self) -> None:
         """Let the signing threads go."""
         self._threads.shutdown(wait=False)

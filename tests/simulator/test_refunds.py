@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from wechatpayv3.utils import rsa_encrypt
+
 from tests.simulator.support import Json, Merchant, Shop, eventually
 
 QUICK: Json = {"refund_interval_seconds": 0}
@@ -173,6 +175,84 @@ async def test_an_abnormal_refund_is_told_as_such(merchant: Merchant, shop: Shop
         return bool((await refund_query(merchant, asked["out_refund_no"])).json()["status"] == "ABNORMAL")
 
     await eventually(abnormal)
+
+
+async def abnormal(merchant: Merchant) -> Json:
+    """A refund that could not be paid to where the money came from; what settles next is told by hand."""
+    rules = {"refund_settles_as": "ABNORMAL", "refund_settles_after_seconds": 0}
+    await merchant.simulator.control("PUT", "/rules", rules)
+    asked = merchant.refund_of(await merchant.paid())
+    accepted: Json = (await merchant.refund(asked)).json()
+
+    async def settled() -> bool:
+        return bool((await refund_query(merchant, asked["out_refund_no"])).json()["status"] == "ABNORMAL")
+
+    await eventually(settled)
+    await merchant.simulator.control("PUT", "/rules", {"refund_settles_after_seconds": None})
+    return accepted
+
+
+def bank_card(merchant: Merchant, refund: Json, **changes: Any) -> Json:
+    def sealed(text: str) -> str:
+        return str(rsa_encrypt(text, merchant.public_key))
+
+    return {
+        "out_refund_no": refund["out_refund_no"],
+        "type": "USER_BANK_CARD",
+        "bank_type": "CMB_DEBIT",
+        "bank_account": sealed("6225880137000000"),
+        "real_name": sealed("王小明"),
+        **changes,
+    }
+
+
+async def redirect(merchant: Merchant, refund: Json, wish: Json, *, serial: str | None = None) -> Any:
+    path = f"/v3/refund/domestic/refunds/{refund['refund_id']}/apply-abnormal-refund"
+    return await merchant.call(
+        "POST", path, wish, headers={"Wechatpay-Serial": serial or merchant.public_key_id}
+    )
+
+
+async def test_an_abnormal_refund_is_paid_to_a_bank_card(merchant: Merchant) -> None:
+    refund = await abnormal(merchant)
+    wish = bank_card(merchant, refund)
+    for _ in range(2):
+        accepted = await redirect(merchant, refund, wish)
+        assert (accepted.status_code, accepted.json()["status"]) == (200, "PROCESSING")
+        assert accepted.json()["user_received_account"] == "CMB_DEBIT0000"
+    await merchant.simulator.control(
+        "POST", f"/refunds/{refund['out_refund_no']}/settle", {"status": "SUCCESS"}
+    )
+    done = (await refund_query(merchant, refund["out_refund_no"])).json()
+    assert (done["status"], done["channel"]) == ("SUCCESS", "OTHER_BANKCARD")
+    late = await redirect(merchant, refund, wish)
+    assert (late.status_code, late.json()["code"]) == (400, "INVALID_REQUEST")
+
+
+async def test_an_abnormal_refund_is_paid_to_the_merchant_and_may_become_abnormal_again(
+    merchant: Merchant,
+) -> None:
+    refund = await abnormal(merchant)
+    wish = {"out_refund_no": refund["out_refund_no"], "type": "MERCHANT_BANK_CARD"}
+    accepted = (await redirect(merchant, refund, wish)).json()
+    assert (accepted["status"], accepted["user_received_account"]) == ("PROCESSING", "商户结算银行账户")
+    await merchant.simulator.control(
+        "POST", f"/refunds/{refund['out_refund_no']}/settle", {"status": "ABNORMAL"}
+    )
+    assert (await redirect(merchant, refund, bank_card(merchant, refund))).status_code == 200
+
+
+async def test_what_was_not_sealed_for_the_platform_is_refused(merchant: Merchant) -> None:
+    refund = await abnormal(merchant)
+    for changes in ({"bank_account": "6225880137000000"}, {"real_name": None}, {"bank_type": None}):
+        wish = {name: each for name, each in bank_card(merchant, refund, **changes).items() if each}
+        refused = await redirect(merchant, refund, wish)
+        assert (refused.status_code, refused.json()["code"]) == (400, "PARAM_ERROR"), changes
+    other = await redirect(merchant, refund, bank_card(merchant, refund), serial="PUB_KEY_ID_099")
+    assert other.json()["detail"]["field"] == "Wechatpay-Serial"
+    unknown = await redirect(merchant, {**refund, "refund_id": "5"}, bank_card(merchant, refund))
+    assert unknown.status_code == 404
+    assert (await refund_query(merchant, refund["out_refund_no"])).json()["status"] == "ABNORMAL"
 
 
 async def refund_query(merchant: Merchant, out_refund_no: str) -> Any:

@@ -13,9 +13,18 @@ from shared.wechat.pay.errors import (
     WeChatPayRefused,
 )
 from shared.wechat.pay.settings import PaySettings
-from shared.wechat.pay.values import Notice, Refund, RefundStatus, RequestPayment, TradeState, Transaction
+from shared.wechat.pay.values import (
+    BankCard,
+    Notice,
+    Refund,
+    RefundStatus,
+    RequestPayment,
+    TradeState,
+    Transaction,
+)
 
 __all__ = [
+    "BankCard",
     "BillNotReady",
     "Fault",
     "FundFlowRow",

@@ -68,13 +68,22 @@ class SignedCalls:
             self._headers["Wechatpay-Serial"] = next(iter(settings.public_keys))
 
     async def send(
-        self, method: str, path: str, body: bytes = b"", *, limit_bytes: int = LIMIT_BYTES
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        sealed_for: str | None = None,
+        limit_bytes: int = LIMIT_BYTES,
     ) -> Answer:
-        """The first living host's answer, not verified yet; raises `OutcomeUnknown` when there is none."""
+        """The first living host's answer, not verified yet; raises `OutcomeUnknown` when there is none.
+
+        `sealed_for` is the serial of the platform's key with which fields of the body were sealed.
+        """
         reason = ""
         for host in self._hosts:
             try:
-                answer = await self._send(method, host + path, body, limit_bytes)
+                answer = await self._send(method, host + path, body, sealed_for, limit_bytes)
             except ConnectionFailed as error:
                 reason = str(error)
             except NoAnswer as error:
@@ -86,10 +95,14 @@ class SignedCalls:
             log.warning("wechat pay host is dead", extra={"host": host, "reason": reason})
         raise OutcomeUnknown(reason)
 
-    async def _send(self, method: str, url: str, body: bytes, limit_bytes: int) -> Answer:
+    async def _send(
+        self, method: str, url: str, body: bytes, sealed_for: str | None, limit_bytes: int
+    ) -> Answer:
         request = self._http.build_request(method, url, content=body, headers=self._headers)
         if body:
             request.headers["Content-Type"] = "application/json"
+        if sealed_for is not None:
+            request.headers["Wechatpay-Serial"] = sealed_for
         request.headers["Authorization"] = await self._signer.authorization(
             method,
             request.url.raw_path.decode("ascii"),

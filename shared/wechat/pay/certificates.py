@@ -17,6 +17,7 @@ class PlatformCertificate:
 
     serial: str
     public_key: RSAPublicKey
+    effective_at: datetime
     expires_at: datetime
 
     @classmethod
@@ -29,6 +30,7 @@ class PlatformCertificate:
         return cls(
             serial=normal_serial(f"{certificate.serial_number:X}"),
             public_key=key,
+            effective_at=certificate.not_valid_before_utc,
             expires_at=certificate.not_valid_after_utc,
         )
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from shared.wechat.encryption import oaep_encrypt
 from shared.wechat.pay import bills
 from shared.wechat.pay.calls import Signer
 from shared.wechat.pay.errors import (
@@ -19,7 +20,7 @@ from shared.wechat.pay.errors import (
 )
 from shared.wechat.pay.notices import open_notice
 from shared.wechat.pay.settings import PaySettings
-from shared.wechat.pay.values import Notice, Refund, RequestPayment, Transaction
+from shared.wechat.pay.values import BankCard, Notice, Refund, RequestPayment, Transaction
 from shared.wechat.pay.verified_calls import VerifiedCalls
 from shared.wechat.signatures import pay_message
 
@@ -125,6 +126,27 @@ class WeChatPay:
         """The refund, or None when the platform has not accepted it (yet) (wechat.md 5.10)."""
         said = await self._calls.query(f"/v3/refund/domestic/refunds/{_segment(out_refund_no)}")
         return None if said is None else _about(Refund.of(said), out_refund_no=out_refund_no)
+
+    async def apply_abnormal_refund(
+        self, refund_id: str, *, out_refund_no: str, card: BankCard | None
+    ) -> Refund:
+        """Send an ABNORMAL refund's money to the payer's bank card, or without one to the merchant's bank (wechat.md 5.10).
+
+        `refund_id` is the platform's own number. Repeatable while it is being paid out. The card leaves sealed.
+        """
+        path = f"/v3/refund/domestic/refunds/{_segment(refund_id)}/apply-abnormal-refund"
+        wish = {"out_refund_no": out_refund_no, "type": "MERCHANT_BANK_CARD"}
+        serial = None
+        if card is not None:
+            serial, key = await self._calls.sealing_key()
+            wish |= {
+                "type": "USER_BANK_CARD",
+                "bank_type": card.bank_type,
+                "bank_account": oaep_encrypt(key, card.bank_account),
+                "real_name": oaep_encrypt(key, card.real_name),
+            }
+        said = await self._calls.call("POST", path, wish, sealed_for=serial)
+        return _about(Refund.of(said), out_refund_no=out_refund_no)
 
     async def trade_bill(self, day: date) -> tuple[bills.TradeRow, ...]:
         """Every payment and refund of a China day, empty when there was none (wechat.md 5.11).

@@ -43,10 +43,17 @@ class VerifiedCalls:
         public_keys = {key_id: _public_key(pem) for key_id, pem in settings.public_keys.items()}
         self.verifier = Verifier(public_keys, clock=clock, refresh=self.refresh_certificates)
 
-    async def call(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The proved answer's JSON, empty for 204."""
+    async def call(
+        self,
+        method: str,
+        path: str,
+        content: Mapping[str, Any] | None = None,
+        *,
+        sealed_for: str | None = None,
+    ) -> dict[str, Any]:
+        """The proved answer's JSON, empty for 204; `sealed_for` as `SignedCalls.send` takes it."""
         body = b"" if content is None else orjson.dumps(content)
-        answer = await self._calls.send(method, path, body)
+        answer = await self._calls.send(method, path, body, sealed_for=sealed_for)
         raise_for_failure(answer)
         try:
             await self.verifier.check(answer.headers, answer.body)
@@ -67,6 +74,15 @@ class VerifiedCalls:
             if refusal.status == 404 and refusal.code in _UNKNOWN_CODES:
                 return None
             raise
+
+    async def sealing_key(self) -> tuple[str, RSAPublicKey]:
+        """The serial and key for sensitive fields (wechat.md 5.5); raises `OutcomeUnknown` when none can be had."""
+        if (key := self.verifier.sealing_key()) is None:
+            await self.refresh_certificates()
+            key = self.verifier.sealing_key()
+        if key is None:
+            raise OutcomeUnknown("no key of the platform to seal with")
+        return key
 
     async def download(self, url: str, *, limit_bytes: int) -> bytes:
         """A file, which carries no signature (wechat.md 5.11).

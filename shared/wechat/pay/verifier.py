@@ -99,6 +99,20 @@ class Verifier:
             if certificate.expires_at > now
         }
 
+    def sealing_key(self) -> tuple[str, RSAPublicKey] | None:
+        """The serial and key with which sensitive fields are sealed (wechat.md 5.4, 5.5).
+
+        The public key, or of the certificates the one that came into effect last; None before the first download.
+        """
+        for key_id, key in self._public_keys.items():
+            return key_id, key
+        now = self._clock()
+        valid = [each for each in self._certificates.values() if each.effective_at <= now < each.expires_at]
+        if not valid:
+            return None
+        newest = max(valid, key=lambda each: each.effective_at)
+        return newest.serial.zfill(40), newest.public_key
+
     def _key(self, serial: str, certificates: Mapping[str, PlatformCertificate]) -> RSAPublicKey | None:
         if serial.startswith(PUBLIC_KEY_PREFIX):
             return self._public_keys.get(serial)

@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.wechat.encryption import oaep_decrypt
 from shared.wechat.pay import (
+    BankCard,
     OrderAlreadyPaid,
     OutcomeUnknown,
     Refund,
@@ -16,15 +18,23 @@ from shared.wechat.pay import (
     WeChatPay,
     WeChatPayRefused,
 )
+from shared.wechat.pay.certificates import PlatformCertificate
 from shared.wechat.signatures import pay_message, verify
 from tests.unit.wechat.pay_edge import (
+    CERTIFICATE,
+    CERTIFICATES_ONLY,
+    KEYS,
     MERCHANT_PUBLIC_KEY,
+    NEXT_CERTIFICATE,
     NOW,
+    PUBLIC_KEY_ID,
     SETTINGS,
+    SIGNING_KEYS,
     Handler,
     ManualTime,
     PayEdge,
     answering,
+    certificate_list,
     failing,
     refusal,
     seal,
@@ -236,6 +246,60 @@ async def test_a_refund_is_applied_for_by_its_number() -> None:
     }
     assert await pay.refund_by_number("RF1") == applied
     assert edge.requests[1].url.path == "/v3/refund/domestic/refunds/RF1"
+
+
+async def test_an_abnormal_refund_is_sent_to_a_bank_card_that_leaves_sealed() -> None:
+    pay, edge = a_shop(answering(sealed(REFUNDED)))
+    card = BankCard(bank_type="CMB_DEBIT", bank_account="6225880137000000", real_name="王小明")
+
+    applied = await pay.apply_abnormal_refund("5030001", out_refund_no="RF1", card=card)
+
+    assert applied.status is RefundStatus.PROCESSING
+    (request,) = edge.requests
+    assert request.url.path == "/v3/refund/domestic/refunds/5030001/apply-abnormal-refund"
+    assert request.headers["Wechatpay-Serial"] == PUBLIC_KEY_ID
+    said = json.loads(request.content)
+    key = SIGNING_KEYS[PUBLIC_KEY_ID]
+    assert (oaep_decrypt(key, said.pop("bank_account")), oaep_decrypt(key, said.pop("real_name"))) == (
+        "6225880137000000",
+        "王小明",
+    )
+    assert said == {"out_refund_no": "RF1", "type": "USER_BANK_CARD", "bank_type": "CMB_DEBIT"}
+    assert "6225880137000000" not in repr(card)
+
+
+async def test_fields_are_sealed_for_the_newest_certificate_where_there_is_no_public_key() -> None:
+    edge = PayEdge(
+        answering(
+            sealed(certificate_list("platform_certificate", "platform_certificate_next"), serial=CERTIFICATE)
+        ),
+        answering(sealed(REFUNDED, serial=CERTIFICATE)),
+    )
+    pay = edge.client(CERTIFICATES_ONLY, clock=ManualTime())
+    card = BankCard(bank_type="CMB_DEBIT", bank_account="6225880137000000", real_name="王小明")
+
+    await pay.apply_abnormal_refund("5030001", out_refund_no="RF1", card=card)
+
+    _, request = edge.requests
+    serial = request.headers["Wechatpay-Serial"]
+    assert serial == max((CERTIFICATE, NEXT_CERTIFICATE), key=_effective_at)
+    said = json.loads(request.content)
+    assert oaep_decrypt(SIGNING_KEYS[serial], said["bank_account"]) == card.bank_account
+
+
+async def test_an_abnormal_refund_to_the_merchant_names_no_card() -> None:
+    pay, edge = a_shop(answering(sealed(REFUNDED)))
+    await pay.apply_abnormal_refund("5030001", out_refund_no="RF1", card=None)
+    assert json.loads(edge.requests[0].content) == {"out_refund_no": "RF1", "type": "MERCHANT_BANK_CARD"}
+
+
+def _effective_at(serial: str) -> datetime:
+    (pem,) = (each["certificate_pem"] for each in KEYS.values() if _serial(each) == serial)
+    return PlatformCertificate.of(pem.encode()).effective_at
+
+
+def _serial(each: object) -> str | None:
+    return each.get("serial_no") if isinstance(each, dict) and "certificate_pem" in each else None
 
 
 @pytest.mark.parametrize(
