@@ -154,6 +154,7 @@ class Notice:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
+    """Raise `MalformedAnswer` for whatever is missing or wrong in what the platform said."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -161,6 +162,7 @@ def reading(what: str) -> Iterator[None]:
 
 
 def fen(amount: Any) -> int:
+    """An amount as the platform writes it; raises `ValueError`."""
     if type(amount) is not int or amount < 0:
         raise ValueError(f"not an amount in fen: {amount!r}")
     return amount
@@ -171,9 +173,10 @@ def _optional_fen(amount: Any) -> int | None:
 
 
 def instant(text: str | None) -> datetime | None:
+    """A time as the platform writes it, in UTC; raises `ValueError`."""
     if not text:
         return None
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
         raise ValueError(f"an instant without its offset: {text}")
-    return instant.astimezone(UTC)
+    return moment.astimezone(UTC)
