@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 HANDLER_SECONDS = 30.0
 OUTAGE_PAUSE_SECONDS = 1.0
 OUTAGES_A_TRY = 5
+GIVEN_UP = "the broker delivered it too often and gave it up"
 
 T = TypeVar("T")
 
@@ -40,20 +42,19 @@ class Consumer:
         self._engine = engine
         self._clock = clock
 
-    async def handle(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Apply a batch of deliveries; returns the malformed ones.
+    async def handle(self, deliveries: Sequence[Delivery]) -> None:
+        """Apply a batch of deliveries, and park what cannot be understood or what the carrier gave up on.
 
         While the database is away the batch is held and nothing is counted against it.
         """
         at = self._clock.now()
-        rejected: list[Delivery] = []
         together: list[Item] = []
         again: list[Item] = []
         for delivery in deliveries:
-            decoded = decode(self._reaction, delivery, at=at)
-            (again if delivery.redelivered else together).extend(decoded.items)
-            if not decoded.is_whole:
-                rejected.append(delivery)
+            items = decode(self._reaction, delivery, at=at)
+            if delivery.is_dead:
+                items = [replace(item, received=None, reason=item.reason or GIVEN_UP) for item in items]
+            (again if delivery.redelivered else together).extend(items)
         often = await self._often_redelivered([item for item in again if item.received is not None])
         for item in together + again:
             if item.received is None:
@@ -63,7 +64,6 @@ class Consumer:
         for item in again:
             if item.envelope.id in often and await self._may_be_tried(item):
                 await self._apply_alone(item)
-        return rejected
 
     async def retry(self, envelope: Envelope) -> None:
         """Try a stalled event once more, by itself."""

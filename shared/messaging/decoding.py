@@ -1,9 +1,9 @@
 """From a message's bytes to events that a reaction understands; nothing malformed takes its neighbours with it (P11)."""
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import orjson
 from pydantic import ValidationError
@@ -11,8 +11,6 @@ from pydantic import ValidationError
 from shared.events.base import EVENT_TYPES, Envelope
 from shared.messaging.reactions import Reaction, Received
 from shared.messaging.transport import Delivery
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +22,26 @@ class Item:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a message holds; not ``is_whole`` when some of it, or all, is no event at all."""
+def decode(reaction: Reaction, delivery: Delivery, *, at: datetime) -> list[Item]:
+    """The events of a message. A newer event's unknown fields are ignored (K7).
 
-    items: list[Item]
-    is_whole: bool
-
-
-def decode(reaction: Reaction, delivery: Delivery, *, at: datetime) -> Decoded:
-    """The events of a message. A newer event's unknown fields are ignored; an unknown type is an item to park (K7)."""
+    What is no event at all becomes an item to park, like an event of unknown type; its id follows from its bytes.
+    """
     try:
         elements = orjson.loads(delivery.body)
     except orjson.JSONDecodeError as error:
-        return _malformed([], reaction, error)
+        return [_malformed(delivery, delivery.body, error, at=at)]
     if not isinstance(elements, list):
-        return _malformed([], reaction, TypeError("not an array of events"))
+        return [_malformed(delivery, delivery.body, TypeError("not an array of events"), at=at)]
     items: list[Item] = []
-    fault: Exception | None = None
     for element in elements:
         try:
-            items.append(understand(reaction, Envelope.model_validate(element), at=at))
+            envelope = Envelope.model_validate(element)
         except ValidationError as error:
-            fault = error
-    return Decoded(items, True) if fault is None else _malformed(items, reaction, fault)
+            items.append(_malformed(delivery, orjson.dumps(element), error, at=at))
+        else:
+            items.append(understand(reaction, envelope, at=at))
+    return items
 
 
 def understand(reaction: Reaction, envelope: Envelope, *, at: datetime) -> Item:
@@ -62,6 +56,13 @@ def understand(reaction: Reaction, envelope: Envelope, *, at: datetime) -> Item:
     return Item(envelope, Received(envelope.id, event, envelope.time, at))
 
 
-def _malformed(items: list[Item], reaction: Reaction, error: Exception) -> Decoded:
-    log.error("malformed message", extra={"queue": reaction.name, "error": repr(error)[:300]})
-    return Decoded(items, False)
+def _malformed(delivery: Delivery, body: bytes, error: Exception, *, at: datetime) -> Item:
+    envelope = Envelope(
+        id=uuid5(NAMESPACE_OID, delivery.type + body.decode("latin-1")),
+        source="jishi/unknown",
+        type=delivery.type,
+        time=at,
+        subject="malformed",
+        data={"malformed": body.decode(errors="backslashreplace")},
+    )
+    return Item(envelope, None, f"malformed: {error!r}")

@@ -22,17 +22,19 @@ class Pack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
-    """One message as a consumer gets it; ``redelivered`` when an earlier try may have failed (K6)."""
+    """One message as a consumer gets it.
+
+    ``redelivered`` when an earlier try may have failed (K6); ``is_dead`` when the carrier itself gave it up.
+    """
 
     type: str
     body: bytes
     redelivered: bool
+    is_dead: bool = False
 
 
-Rejected = Collection[Delivery]
-Handler = Callable[[Sequence[Delivery]], Awaitable[Rejected]]
-"""Handles a batch; once it returns, all are acknowledged but the rejected (malformed) ones, which go to the dead letters.
-An exception means that nothing of the batch is acknowledged, and all of it comes again."""
+Handler = Callable[[Sequence[Delivery]], Awaitable[None]]
+"""Handles a batch; once it returns, all are acknowledged. An exception means that none is, and all come again."""
 
 
 class Transport(Protocol):

@@ -46,9 +46,9 @@ class Recorded:
         return await self._transport.publish(packs)
 
     async def consume(self, queue: str, handler: Handler) -> None:
-        async def noting(deliveries: Sequence[Delivery]) -> list[Delivery]:
+        async def noting(deliveries: Sequence[Delivery]) -> None:
             self.delivered += deliveries
-            return list(await handler(deliveries))
+            await handler(deliveries)
 
         await self._transport.consume(queue, noting)
 

@@ -139,8 +139,7 @@ async def test_a_consumer_that_the_broker_forgot_silently_is_rebuilt(
 
     async def starting(consumer: rabbitmq._Consumer) -> None:
         await start(consumer)
-        assert consumer._tag is not None
-        tags.append((consumer, consumer._tag))
+        tags.append((consumer, consumer._tags[0]))
 
     monkeypatch.setattr(rabbitmq._Consumer, "start", starting)
     async with line.working(reaction):

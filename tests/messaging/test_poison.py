@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import aio_pika
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -18,6 +19,7 @@ from shared.messaging import consumer as consumer_module, relay, stalled
 from shared.messaging.reactions import Reactions, Received, TooEarly
 from shared.messaging.stalled import StalledEvents
 from shared.messaging.transport import Delivery, Pack
+from shared.messaging.transports.rabbitmq import DEAD_LETTERS
 from tests.messaging.lines import TYPE, Line, a_delivery, a_pack, consumer, name_of, nothing, until
 
 POISON = "poison"
@@ -170,45 +172,63 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-async def test_a_malformed_message_is_handed_back_and_its_neighbours_are_applied(
+async def test_a_malformed_message_is_parked_whole_and_its_neighbours_are_applied(
     line: Line, body: bytes
 ) -> None:
     before, after = new_id(), new_id()
     bad = Delivery(TYPE, body, False)
-    rejected = await consumer(line, line.reaction(nothing)).handle(
-        [a_delivery(before), bad, a_delivery(after)]
-    )
-    assert rejected == [bad]
+    for _ in range(2):
+        await consumer(line, line.reaction(nothing)).handle([a_delivery(before), bad, a_delivery(after)])
     assert await line.effects() == {before: 1, after: 1}
+    [(_, state, _, reason)] = await line.stalled()
+    assert state == "parked"
+    assert reason is not None
+    assert reason.startswith("malformed: ")
 
 
 async def test_a_malformed_event_takes_no_other_of_its_message_with_it(line: Line) -> None:
     first, second = new_id(), new_id()
     body = a_pack(first).body[:-1] + b',{"no": "event"},' + a_pack(second).body[1:]
-    bad = Delivery(TYPE, body, False)
-    assert await consumer(line, line.reaction(nothing)).handle([bad]) == [bad]
+    await consumer(line, line.reaction(nothing)).handle([Delivery(TYPE, body, False)])
     assert await line.effects() == {first: 1, second: 1}
+    [[kept]] = await line.rows("SELECT CAST(envelope AS jsonb) #>> '{data,malformed}' FROM stalled_events")
+    assert orjson.loads(kept) == {"no": "event"}
 
 
-async def test_a_malformed_message_goes_to_the_dead_letters_or_stays_unsent(line: Line) -> None:
-    reaction = line.reaction(nothing)
-    async with line.working(reaction) as worker:
-        sent = await worker._transport.publish([Pack(TYPE, b"nonsense", ())])
+async def test_a_malformed_message_is_parked_and_the_rest_goes_on(line: Line) -> None:
+    async with line.working(line.reaction(nothing)) as worker:
+        assert await worker._transport.publish([Pack(TYPE, b"nonsense", ())]) == [True]
         [good] = await line.announce(1)
         await line.applied_once([good])
-        if line.amqp_url is None:
-            assert sent == [False]
-        else:
-            assert sent == [True]
-            async with await aio_pika.connect(line.amqp_url) as connection:
-                channel = await connection.channel()
-                dead = await channel.get_queue(f"{name_of(reaction)}.dead")
 
-                async def is_dead() -> bool:
-                    message = await dead.get(fail=False)
-                    return message is not None and message.body == b"nonsense"
+        async def is_parked() -> bool:
+            return [state for _, state, _, _ in await line.stalled()] == ["parked"]
 
-                await until(is_dead)
+        await until(is_parked)
+
+
+@pytest.mark.parametrize("transport_kind", ["rabbitmq"])
+async def test_what_the_broker_gave_up_on_is_parked_and_can_be_replayed(line: Line) -> None:
+    assert line.amqp_url is not None
+    reaction, id_ = line.reaction(nothing), new_id()
+    async with line.working(reaction) as worker:
+        async with await aio_pika.connect(line.amqp_url) as connection:
+            channel = await connection.channel()
+            dead_letters = await channel.get_exchange(DEAD_LETTERS)
+            message = aio_pika.Message(a_pack(id_).body, type=TYPE)
+            await dead_letters.publish(message, name_of(reaction))
+
+        async def is_parked() -> bool:
+            return [(stalled, state) for stalled, state, _, _ in await line.stalled()] == [(id_, "parked")]
+
+        await until(is_parked)
+        assert await line.effects() == {}
+        for expected in (True, False):
+            async with begin(line.engine) as work:
+                assert await StalledEvents(work.connection).replay(name_of(reaction), id_) is expected
+            await worker.retry_due()
+            await line.applied_once([id_])
+        assert await line.stalled() == []
 
 
 async def test_a_reaction_that_hangs_is_cut_short_and_its_neighbours_pass(
@@ -368,11 +388,10 @@ async def test_a_consumer_killed_after_the_commit_and_before_the_acknowledgement
             self.close = self._transport.close
 
         async def consume(self, queue: str, handler: "object") -> None:
-            async def handle(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+            async def handle(deliveries: Sequence[Delivery]) -> None:
                 await handler(deliveries)  # type: ignore[operator]
                 committed.set()
                 await asyncio.Event().wait()
-                return []
 
             await self._transport.consume(queue, handle)
 

@@ -64,9 +64,9 @@ class LocalTransport:
 
     async def _handle(self, queue: str, batch: Sequence[_Handed], handler: Handler) -> None:
         try:
-            rejected = set(await handler([delivery for delivery, _ in batch]))
-            for delivery, taken in batch:
-                _answer(taken, delivery not in rejected)
+            await handler([delivery for delivery, _ in batch])
+            for _, taken in batch:
+                _answer(taken, True)
         except Exception:
             log.exception("reaction failed", extra={"queue": queue})
         finally:

@@ -53,7 +53,7 @@ class RabbitMQTransport:
                     DEAD_LETTERS, aio_pika.ExchangeType.DIRECT, durable=True
                 )
                 graveyard = await channel.declare_queue(
-                    f"{queue}.dead", durable=True, arguments=GRAVEYARD_ARGUMENTS
+                    graveyard_of(queue), durable=True, arguments=GRAVEYARD_ARGUMENTS
                 )
                 await graveyard.bind(dead, queue)
                 declared = await channel.declare_queue(queue, durable=True, arguments=queue_arguments(queue))
@@ -88,7 +88,9 @@ class RabbitMQTransport:
             async with self._consumer(queue) as consumer:
                 while True:
                     batch = await consumer.next_batch()
-                    await finish(_handle(queue, batch, handler), seconds=STOP_SECONDS)
+                    await finish(
+                        _handle(queue, batch, consumer.deliveries(batch), handler), seconds=STOP_SECONDS
+                    )
         except Exception as error:
             raise TransportUnavailable(repr(error)) from error
 
@@ -143,25 +145,26 @@ class _Consumer:
     def __init__(self, channel: AbstractChannel, queue: str) -> None:
         self._channel = channel
         self._queue = queue
-        self._tag: str | None = None
+        self._tags: list[str] = []
         self._waiting: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
         channel.close_callbacks.add(self._closed)
 
     async def start(self) -> None:
         async with asyncio.timeout(CONNECT_SECONDS):
             await self._channel.set_qos(prefetch_count=PREFETCH)
-            source = await self._channel.get_queue(self._queue)
             underlay = await self._channel.get_underlay_channel()
             underlay.on_consumer_cancel_callbacks.add(self._closed)
-            self._tag = await source.consume(self._waiting.put)
+            for name in (self._queue, graveyard_of(self._queue)):
+                source = await self._channel.get_queue(name)
+                self._tags.append(await source.consume(self._waiting.put))
 
     async def stop(self) -> None:
         """Stop the flow first, then close: closing with deliveries under way may take the connection down."""
         if not self._channel.is_closed:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 underlay = await self._channel.get_underlay_channel()
-                if self._tag is not None:
-                    await underlay.basic_cancel(self._tag)
+                for tag in self._tags:
+                    await underlay.basic_cancel(tag)
                 await self._channel.close()
 
     async def next_batch(self) -> list[AbstractIncomingMessage]:
@@ -179,6 +182,19 @@ class _Consumer:
             batch.append(message)
         return batch
 
+    def deliveries(self, batch: Sequence[AbstractIncomingMessage]) -> list[Delivery]:
+        """What the messages are to a reaction; those of the second tag are the queue's dead letters."""
+        dead = self._tags[-1]
+        return [
+            Delivery(
+                str(message.type or message.routing_key),
+                message.body,
+                redelivered=bool(message.redelivered),
+                is_dead=message.consumer_tag == dead,
+            )
+            for message in batch
+        ]
+
     async def _check(self) -> None:
         async with asyncio.timeout(CONFIRM_SECONDS):
             underlay = await self._channel.get_underlay_channel()
@@ -190,22 +206,22 @@ class _Consumer:
         self._waiting.put_nowait(None)
 
 
-async def _handle(queue: str, batch: Sequence[AbstractIncomingMessage], handler: Handler) -> None:
-    deliveries = [
-        Delivery(message.routing_key or "", message.body, bool(message.redelivered)) for message in batch
-    ]
+async def _handle(
+    queue: str, batch: Sequence[AbstractIncomingMessage], deliveries: Sequence[Delivery], handler: Handler
+) -> None:
     try:
-        rejected = set(await handler(deliveries))
+        await handler(deliveries)
     except Exception:
         log.exception("reaction failed", extra={"queue": queue})
         await asyncio.sleep(PAUSE_SECONDS)
         await batch[-1].nack(multiple=True, requeue=True)
-        return
-    if not rejected:
+    else:
         await batch[-1].ack(multiple=True)
-        return
-    for message, delivery in zip(batch, deliveries, strict=True):
-        await (message.reject(requeue=False) if delivery in rejected else message.ack())
+
+
+def graveyard_of(queue: str) -> str:
+    """The queue of what the broker gave up on: its reaction parks it, where operators see it (K6)."""
+    return f"{queue}.dead"
 
 
 def queue_arguments(queue: str) -> FieldTable:

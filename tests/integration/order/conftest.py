@@ -18,8 +18,8 @@ from tests.support.wechat import open_wechat
 SERVICES = ["catalog", "order", "payment", "member", "campaign"]
 
 
-async def _listen(_: Sequence[Delivery]) -> list[Delivery]:
-    return []
+async def _listen(_: Sequence[Delivery]) -> None:
+    return None
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
