@@ -1,13 +1,17 @@
 """One bounded exchange over HTTP: an overall deadline, a cap on the answer's size, no redirects."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO
 
 import httpx
 
 DEADLINE_S = 10.0
 LIMIT_BYTES = 1 << 20
+FILE_DEADLINE_S = 45.0
 _TIMEOUT = httpx.Timeout(DEADLINE_S, connect=3.0, pool=3.0)
 
 
@@ -36,10 +40,40 @@ async def exchange(
     limit_bytes: int = LIMIT_BYTES,
 ) -> Answer:
     """Send one request and read its whole answer; raises `ConnectionFailed` or another `NoAnswer`."""
+    body = BytesIO()
+    status, headers = await _answered(
+        http, request, lambda _: body, deadline_s=deadline_s, limit_bytes=limit_bytes
+    )
+    return Answer(status, headers, body.getvalue())
+
+
+async def save(http: httpx.AsyncClient, request: httpx.Request, path: Path, *, limit_bytes: int) -> Answer:
+    """Send one request and write the body of a 200 to a file; any other answer is read. Raises as `exchange`."""
+    error = BytesIO()
+    with await asyncio.to_thread(path.open, "wb") as file:
+        status, headers = await _answered(
+            http,
+            request,
+            lambda status: file if status == 200 else error,
+            deadline_s=FILE_DEADLINE_S,
+            limit_bytes=limit_bytes,
+        )
+    return Answer(status, headers, error.getvalue())
+
+
+async def _answered(
+    http: httpx.AsyncClient,
+    request: httpx.Request,
+    sink: Callable[[int], IO[bytes]],
+    *,
+    deadline_s: float,
+    limit_bytes: int,
+) -> tuple[int, Mapping[str, str]]:
+    """Pour one answer's body where its status says."""
     request.extensions = {**request.extensions, "timeout": _TIMEOUT.as_dict()}
     try:
         async with asyncio.timeout(deadline_s):
-            return await _exchange(http, request, limit_bytes)
+            return await _poured(http, request, sink, limit_bytes)
     except (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError) as error:
         # Not chained: the request inside an httpx error carries secrets in its URL.
         raise ConnectionFailed(type(error).__name__) from None
@@ -47,14 +81,17 @@ async def exchange(
         raise NoAnswer(type(error).__name__) from None
 
 
-async def _exchange(http: httpx.AsyncClient, request: httpx.Request, limit_bytes: int) -> Answer:
+async def _poured(
+    http: httpx.AsyncClient, request: httpx.Request, sink: Callable[[int], IO[bytes]], limit_bytes: int
+) -> tuple[int, Mapping[str, str]]:
     response = await http.send(request, stream=True, follow_redirects=False)
     try:
-        body = bytearray()
+        into, size = sink(response.status_code), 0
         async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > limit_bytes:
+            size += len(chunk)
+            if size > limit_bytes:
                 raise NoAnswer(f"answer longer than {limit_bytes} bytes")
+            into.write(chunk)
     finally:
         await response.aclose()
-    return Answer(response.status_code, dict(response.headers), bytes(body))
+    return response.status_code, dict(response.headers)

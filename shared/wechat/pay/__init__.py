@@ -1,8 +1,21 @@
 """WeChat Pay API v3 for a direct merchant: `WeChatPay` and the values and errors it speaks in."""
 
-from shared.wechat.pay.bills import FundFlowRow, TradeRow
+from shared.wechat.pay.bills import (
+    FUND_FLOW_FORM,
+    TRADE_FORM,
+    BillKind,
+    BillLink,
+    CheckedBill,
+    FundFlowRow,
+    FundFlowSummary,
+    OpenBill,
+    TradeRow,
+    TradeSummary,
+    UnreadableRow,
+)
 from shared.wechat.pay.client import WeChatPay
 from shared.wechat.pay.errors import (
+    BillDiffers,
     BillNotReady,
     Fault,
     MalformedAnswer,
@@ -35,14 +48,22 @@ from shared.wechat.pay.values import (
 )
 
 __all__ = [
+    "FUND_FLOW_FORM",
+    "TRADE_FORM",
     "BankCard",
+    "BillDiffers",
+    "BillKind",
+    "BillLink",
     "BillNotReady",
+    "CheckedBill",
     "Fault",
     "FundFlowRow",
+    "FundFlowSummary",
     "MalformedAnswer",
     "NewReceiver",
     "Notice",
     "NoticeRefused",
+    "OpenBill",
     "OrderAlreadyPaid",
     "OutcomeUnknown",
     "PaySettings",
@@ -59,7 +80,9 @@ __all__ = [
     "ShareState",
     "TradeRow",
     "TradeState",
+    "TradeSummary",
     "Transaction",
+    "UnreadableRow",
     "WeChatPay",
     "WeChatPayError",
     "WeChatPayRefused",

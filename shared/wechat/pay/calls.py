@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from shared.wechat.http import LIMIT_BYTES, Answer, ConnectionFailed, NoAnswer, exchange
+from shared.wechat.http import Answer, ConnectionFailed, NoAnswer, exchange, save
 from shared.wechat.pay.errors import OutcomeUnknown
 from shared.wechat.pay.settings import PaySettings
 from shared.wechat.signatures import authorization, request_message, sign
@@ -68,36 +69,45 @@ class SignedCalls:
             self._headers["Wechatpay-Serial"] = next(iter(settings.public_keys))
 
     async def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        *,
-        sealed_for: str | None = None,
-        limit_bytes: int = LIMIT_BYTES,
+        self, method: str, path: str, body: bytes = b"", *, sealed_for: str | None = None
     ) -> Answer:
         """The first living host's answer, not verified yet; raises `OutcomeUnknown` when there is none.
 
         `sealed_for` is the serial of the platform's key with which fields of the body were sealed.
         """
+        return await self._first_living(
+            lambda host: self._signed(method, host + path, body, sealed_for=sealed_for),
+            lambda request: exchange(self._http, request),
+        )
+
+    async def save(self, path: str, file: Path, *, limit_bytes: int) -> Answer:
+        """Fetch a file and write it; the answer of a 200 is then empty. Raises as `send`."""
+        return await self._first_living(
+            lambda host: self._signed("GET", host + path, b"", sealed_for=None),
+            lambda request: save(self._http, request, file, limit_bytes=limit_bytes),
+        )
+
+    async def _first_living(
+        self,
+        ask: Callable[[str], Awaitable[httpx.Request]],
+        answer: Callable[[httpx.Request], Awaitable[Answer]],
+    ) -> Answer:
         reason = ""
         for host in self._hosts:
             try:
-                answer = await self._send(method, host + path, body, sealed_for, limit_bytes)
+                answered = await answer(await ask(host))
             except ConnectionFailed as error:
                 reason = str(error)
             except NoAnswer as error:
                 raise OutcomeUnknown(str(error)) from error
             else:
-                if answer.status not in _DEAD_HOST:
-                    return answer
-                reason = f"status {answer.status}"
+                if answered.status not in _DEAD_HOST:
+                    return answered
+                reason = f"status {answered.status}"
             log.warning("wechat pay host is dead", extra={"host": host, "reason": reason})
         raise OutcomeUnknown(reason)
 
-    async def _send(
-        self, method: str, url: str, body: bytes, sealed_for: str | None, limit_bytes: int
-    ) -> Answer:
+    async def _signed(self, method: str, url: str, body: bytes, *, sealed_for: str | None) -> httpx.Request:
         request = self._http.build_request(method, url, content=body, headers=self._headers)
         if body:
             request.headers["Content-Type"] = "application/json"
@@ -110,4 +120,4 @@ class SignedCalls:
             timestamp=str(int(self._clock().timestamp())),
             nonce=secrets.token_hex(16),
         )
-        return await exchange(self._http, request, limit_bytes=limit_bytes)
+        return request

@@ -4,13 +4,15 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import httpx
 
 from shared.wechat.encryption import oaep_encrypt
 from shared.wechat.pay import bills
+from shared.wechat.pay.bills import BillKind, BillLink, CheckedBill
 from shared.wechat.pay.calls import Signer
 from shared.wechat.pay.errors import (
     MalformedAnswer,
@@ -26,6 +28,10 @@ from shared.wechat.pay.verified_calls import VerifiedCalls
 from shared.wechat.signatures import pay_message
 
 _CHINA = timezone(timedelta(hours=8))
+_BILL_PATHS = {
+    BillKind.TRADE: "/v3/bill/tradebill?bill_date={day}&bill_type=ALL&tar_type=GZIP",
+    BillKind.FUND: "/v3/bill/fundflowbill?bill_date={day}&account_type=BASIC&tar_type=GZIP",
+}
 Answered = TypeVar("Answered", Transaction, Refund)
 
 
@@ -154,18 +160,29 @@ class WeChatPay:
         said = await self._calls.call("POST", path, wish, sealed_for=serial)
         return _about(Refund.of(said), out_refund_no=out_refund_no)
 
-    async def trade_bill(self, day: date) -> tuple[bills.TradeRow, ...]:
-        """Every payment and refund of a China day, empty when there was none (wechat.md 5.11).
+    async def bill_link(self, kind: BillKind, day: date) -> BillLink | None:
+        """Where a China day's bill lies, None when nothing happened that day (wechat.md 5.11).
 
         There from 10:00 of the next day for three months; raises `BillNotReady` before.
         """
-        text = await self._bill("/v3/bill/tradebill", bill_date=day.isoformat(), bill_type="ALL")
-        return () if text is None else await asyncio.to_thread(bills.trade_rows, text)
+        try:
+            said = await self._calls.call("GET", _BILL_PATHS[kind].format(day=day.isoformat()))
+        except WeChatPayRefused as refusal:
+            if refusal.code == "NO_STATEMENT_EXIST":
+                return None
+            raise
+        url, sha1 = said.get("download_url"), said.get("hash_value")
+        if not isinstance(url, str) or not isinstance(sha1, str) or said.get("hash_type") != "SHA1":
+            raise MalformedAnswer("bill: no download URL with a SHA-1")
+        return BillLink(url, sha1.lower())
 
-    async def fund_flow_bill(self, day: date) -> tuple[bills.FundFlowRow, ...]:
-        """Every movement of the basic account on a China day, as `trade_bill` (wechat.md 5.11)."""
-        text = await self._bill("/v3/bill/fundflowbill", bill_date=day.isoformat(), account_type="BASIC")
-        return () if text is None else await asyncio.to_thread(bills.fund_flow_rows, text)
+    async def download_bill(self, link: BillLink, path: Path) -> CheckedBill:
+        """Write a bill's file to `path` and prove it; raises `BillDiffers` when it is not the announced one.
+
+        An expired link is refused: ask for another.
+        """
+        await self._calls.download(link.url, path, limit_bytes=bills.FILE_LIMIT_BYTES)
+        return await asyncio.to_thread(bills.check_bill, path, sha1=link.sha1)
 
     async def open_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Verify and decrypt what was posted to a notify URL (wechat.md 5.9); raises `NoticeRefused`."""
@@ -182,19 +199,6 @@ class WeChatPay:
         brings the list too, at most once a minute, so that the first use needs no preparation.
         """
         await self._calls.refresh_certificates()
-
-    async def _bill(self, path: str, **parameters: str) -> str | None:
-        try:
-            said = await self._calls.call("GET", f"{path}?{urlencode({**parameters, 'tar_type': 'GZIP'})}")
-        except WeChatPayRefused as refusal:
-            if refusal.code == "NO_STATEMENT_EXIST":
-                return None
-            raise
-        url, sha1 = said.get("download_url"), said.get("hash_value")
-        if not isinstance(url, str) or not isinstance(sha1, str) or said.get("hash_type") != "SHA1":
-            raise MalformedAnswer("bill: no download URL with a SHA-1")
-        file = await self._calls.download(url, limit_bytes=bills.FILE_LIMIT_BYTES)
-        return await asyncio.to_thread(bills.unpack, file, sha1=sha1)
 
 
 def _segment(number: str) -> str:

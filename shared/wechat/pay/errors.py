@@ -25,6 +25,10 @@ class MalformedAnswer(OutcomeUnknown):
     """The platform said something this client does not understand."""
 
 
+class BillDiffers(MalformedAnswer):
+    """A downloaded bill is not the file that was announced: its hash differs (wechat.md 5.11)."""
+
+
 class WeChatPayRefused(WeChatPayError):
     """The platform refused the call for good; `request_id` ends with its inner error code."""
 

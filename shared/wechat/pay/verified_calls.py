@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -84,15 +85,13 @@ class VerifiedCalls:
             raise OutcomeUnknown("no key of the platform to seal with")
         return key
 
-    async def download(self, url: str, *, limit_bytes: int) -> bytes:
-        """A file, which carries no signature (wechat.md 5.11).
+    async def download(self, url: str, path: Path, *, limit_bytes: int) -> None:
+        """Write a file, which carries no signature, to `path` (wechat.md 5.11).
 
         Only the configured hosts are asked, whatever the URL says: a signed request goes nowhere else.
         """
-        path = httpx.URL(url).raw_path.decode("ascii")
-        file = await self._calls.send("GET", path, limit_bytes=limit_bytes)
-        raise_for_failure(file)
-        return file.body
+        on_wire = httpx.URL(url).raw_path.decode("ascii")
+        raise_for_failure(await self._calls.save(on_wire, path, limit_bytes=limit_bytes))
 
     async def refresh_certificates(self) -> None:
         """Download the platform's certificates and accept those that prove themselves (wechat.md 5.4)."""
