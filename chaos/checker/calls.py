@@ -20,11 +20,6 @@ class Call:
     entries: tuple[Entry, ...]
 
     @property
-    def body(self) -> Mapping[str, Any]:
-        """The JSON that was sent."""
-        return self.request.get("body") or {}
-
-    @property
     def acknowledged(self) -> list[Mapping[str, Any]]:
         """What the shop answered each time it said yes: this must hold for ever."""
         return [entry.body for entry in self.entries if entry.is_done]

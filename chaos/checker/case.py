@@ -59,12 +59,12 @@ class Case:
     @cached_property
     def order_numbers(self) -> Mapping[str, str]:
         """Order ids by order number."""
-        return {order.order_number: order.order_id for order in self.observed.orders.values()}
+        return {order.order_number: order.order_id for order in self.observed.orders}
 
     def order_of(self, out_trade_no: str) -> Order | None:
         """The order that a payment number belongs to: an order's number, or with -2, -3 … after it."""
         order_id = self.order_numbers.get(out_trade_no.partition("-")[0])
-        return None if order_id is None else self.observed.orders[order_id]
+        return None if order_id is None else self.observed.order_by_id[order_id]
 
     @cached_property
     def paid_at_wechat(self) -> Mapping[str, list[Transaction]]:
@@ -91,26 +91,17 @@ class Case:
             refund.refund_fen for refund in self.paid_out.get(out_trade_no, ()) if refund.status == "SUCCESS"
         )
 
-    @cached_property
-    def refunds_of(self) -> Mapping[str, list[Refund]]:
-        """The shop's refunds by order id."""
-        return refunds_by_order(self.observed)
+    def refunds_of(self, order: Order) -> list[Refund]:
+        """The shop's refunds of an order, whatever became of them."""
+        return self.observed.refunds_by_order.get(order.order_id, [])
 
     def is_wholly_refunded(self, order: Order) -> bool:
         """Whether every unit of an order came back."""
         returned = Counter[str]()
-        for refund in self.refunds_of.get(order.order_id, ()):
+        for refund in self.refunds_of(order):
             for line in refund.lines if refund.is_done else ():
                 returned[line.order_line_id] += line.quantity
         return all(returned[line.order_line_id] == line.quantity for line in order.lines)
-
-
-def refunds_by_order(observation: Observation) -> Mapping[str, list[Refund]]:
-    """An observation's refunds by order id."""
-    found: defaultdict[str, list[Refund]] = defaultdict(list)
-    for refund in observation.refunds:
-        found[refund.order_id].append(refund)
-    return found
 
 
 def shop_day(at: datetime) -> date:

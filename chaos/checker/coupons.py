@@ -36,7 +36,7 @@ def coupons_stand_where_orders_say(case: Case) -> Iterator[Fault]:
 def coupon_claims_are_kept(case: Case) -> Iterator[Fault]:
     """An acknowledged claim is one coupon of the member's; there is none that was not claimed."""
     owned = {coupon.coupon_id: (member_id, coupon.template_id) for member_id, coupon in _coupons(case)}
-    before = {coupon.coupon_id for member in case.opening.members.values() for coupon in member.coupons}
+    before = {coupon.coupon_id for member in case.opening.members for coupon in member.coupons}
     unclaimed = {coupon_id: owner for coupon_id, owner in owned.items() if coupon_id not in before}
     possible = Counter[tuple[str | None, str]]()
     for call in case.named("claim-coupon"):
@@ -49,7 +49,7 @@ def coupon_claims_are_kept(case: Case) -> Iterator[Fault]:
             if owned.get(coupon_id) != (member_id, template_id):
                 yield Fault({"coupon_id": coupon_id}, (member_id, template_id), owned.get(coupon_id))
         if not coupons and call.may_have_happened:
-            possible[member_id, str(call.request["path"]).split("/")[2]] += 1
+            possible[member_id, call.request["template_id"]] += 1
     for coupon_id, owner in unclaimed.items():
         possible[owner] -= 1
         if possible[owner] < 0:
@@ -59,9 +59,7 @@ def coupon_claims_are_kept(case: Case) -> Iterator[Fault]:
 def templates_give_no_more_than_their_quota(case: Case) -> Iterator[Fault]:
     """What was issued are the members' coupons, within the quota and each member's limit."""
     given = Counter(coupon.template_id for _, coupon in _coupons(case))
-    given_before = Counter(
-        coupon.template_id for member in case.opening.members.values() for coupon in member.coupons
-    )
+    given_before = Counter(coupon.template_id for member in case.opening.members for coupon in member.coupons)
     issued_before = {each.template_id: each.issued for each in case.opening.coupon_templates}
     by_member = Counter((coupon.template_id, member_id) for member_id, coupon in _coupons(case))
     for template in case.observed.coupon_templates:
@@ -76,15 +74,15 @@ def templates_give_no_more_than_their_quota(case: Case) -> Iterator[Fault]:
 
 
 def _coupons(case: Case) -> Iterator[tuple[str, Coupon]]:
-    for member_id, member in case.observed.members.items():
+    for member in case.observed.members:
         for coupon in member.coupons:
-            yield member_id, coupon
+            yield member.member_id, coupon
 
 
 def _holders(case: Case) -> Mapping[str, list[Order]]:
     """By coupon, the orders that hold or have used it: open, or paid and not wholly refunded."""
     found: defaultdict[str, list[Order]] = defaultdict(list)
-    for order in case.observed.orders.values():
+    for order in case.observed.orders:
         if order.coupon_id is not None and not order.is_closed and not case.is_wholly_refunded(order):
             found[order.coupon_id].append(order)
     return found
@@ -92,8 +90,8 @@ def _holders(case: Case) -> Mapping[str, list[Order]]:
 
 def _came_back_too_late(case: Case, coupon: Coupon) -> bool:
     """Whether the order that used it was wholly refunded after the coupon's time: then it stays used."""
-    order = case.observed.orders.get(coupon.order_id or "")
+    order = case.observed.order_by_id.get(coupon.order_id or "")
     if order is None or coupon.state != "used" or not case.is_wholly_refunded(order):
         return False
-    refunded_at = [refund.refunded_at for refund in case.refunds_of[order.order_id] if refund.refunded_at]
+    refunded_at = [refund.refunded_at for refund in case.refunds_of(order) if refund.refunded_at]
     return max(refunded_at) >= coupon.expires_at

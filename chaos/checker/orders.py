@@ -28,7 +28,7 @@ def acknowledged_order_is_kept(case: Case) -> Iterator[Fault]:
     """An acknowledged order exists, with its number, amount, member, lines and coupon."""
     for call in case.named("place-order"):
         for answer in call.acknowledged:
-            order = case.observed.orders.get(answer["order_id"])
+            order = case.observed.order_by_id.get(answer["order_id"])
             keys = {"order_id": answer["order_id"], "shopper": call.shopper}
             if order is None:
                 yield Fault(keys, "the acknowledged order", None)
@@ -38,7 +38,7 @@ def acknowledged_order_is_kept(case: Case) -> Iterator[Fault]:
                 "payable_fen": answer["payable_fen"],
                 "wish": _wish(call, case),
             }
-            wish = _wish_of(order) if call.body.get("lines") else (order.member_id, None, order.coupon_id)
+            wish = _wish_of(order) if call.request.get("lines") else (order.member_id, None, order.coupon_id)
             found = {"order_number": order.order_number, "payable_fen": order.payable_fen, "wish": wish}
             if agreed != found:
                 yield Fault(keys, agreed, found)
@@ -65,8 +65,8 @@ def nobody_gets_an_order_unasked(case: Case) -> Iterator[Fault]:
     acknowledged = {answer["order_id"] for call in case.named("place-order") for answer in call.acknowledged}
     left_over = [
         order
-        for order in case.observed.orders.values()
-        if order.order_id not in acknowledged and order.order_id not in case.opening.orders
+        for order in case.observed.orders
+        if order.order_id not in acknowledged and order.order_id not in case.opening.order_by_id
     ]
     unanswered = Counter[Wish]()
     tries = Counter[Wish]()
@@ -85,14 +85,14 @@ def nobody_gets_an_order_unasked(case: Case) -> Iterator[Fault]:
 
 def every_order_is_decided(case: Case) -> Iterator[Fault]:
     """Nothing is left half made or half closed."""
-    for order in case.observed.orders.values():
+    for order in case.observed.orders:
         if order.status in ("creating", "closing"):
             yield Fault({"order_id": order.order_id}, "pending_pay, paid or closed", order.status)
 
 
 def prices_add_up(case: Case) -> Iterator[Fault]:
     """Goods and freight less discounts is what is payable, and the lines' shares sum to it (M5)."""
-    for order in case.observed.orders.values():
+    for order in case.observed.orders:
         lines_fen = sum(line.payable_fen for line in order.lines)
         expected = {
             "goods_fen": sum(line.unit_price_fen * line.quantity for line in order.lines),
@@ -115,7 +115,7 @@ def what_was_seen_stays_true(case: Case) -> Iterator[Fault]:
         for answer in call.acknowledged:
             seen.setdefault(answer["order_id"], []).append(answer["status"])
     for order_id, states in seen.items():
-        if order := case.observed.orders.get(order_id):
+        if order := case.observed.order_by_id.get(order_id):
             states = [*states, order.status]
         for before, after in pairwise(states):
             if not _may_follow(before, after):
@@ -126,7 +126,7 @@ def acknowledged_payment_is_kept(case: Case) -> Iterator[Fault]:
     """An order of which the shop said that its payment succeeded is paid."""
     for call in case.named("pay"):
         for answer in call.acknowledged:
-            order = case.observed.orders.get(answer["order_id"])
+            order = case.observed.order_by_id.get(answer["order_id"])
             if answer["status"] == "succeeded" and not (order and order.is_ever_paid):
                 yield Fault({"order_id": answer["order_id"]}, "paid", order.status if order else None)
 
@@ -138,7 +138,11 @@ def _may_follow(before: str, after: str) -> bool:
 
 
 def _wish(call: Call, case: Case) -> Wish:
-    return case.member_of.get(call.shopper), _quantities(call.body.get("lines")), call.body.get("coupon_id")
+    return (
+        case.member_of.get(call.shopper),
+        _quantities(call.request.get("lines")),
+        call.request.get("coupon_id"),
+    )
 
 
 def _wish_of(order: Order) -> Wish:

@@ -44,8 +44,8 @@ def nothing_is_refunded_unasked(case: Case) -> Iterator[Fault]:
 
 def orders_count_their_refunds(case: Case) -> Iterator[Fault]:
     """Σ refunds of an order is what it says, at most what was paid; of each line at most its units and its money."""
-    for order in case.observed.orders.values():
-        refunds = case.refunds_of.get(order.order_id, ())
+    for order in case.observed.orders:
+        refunds = case.refunds_of(order)
         lines_fen = sum(line.amount_fen for refund in refunds for line in refund.lines)
         freight_fen = sum(refund.freight_fen for refund in refunds)
         refund_fen = sum(refund.refund_fen for refund in refunds)
@@ -68,7 +68,7 @@ def orders_count_their_refunds(case: Case) -> Iterator[Fault]:
 def units_come_back_at_their_price(case: Case) -> Iterator[Fault]:
     """What units bring back is their share of what the line cost, to the fen, unless an after-sale agreed on another."""
     after_sales = {request.order_id for request in case.observed.after_sales}
-    for order in case.observed.orders.values():
+    for order in case.observed.orders:
         if order.order_id not in after_sales:
             for line in order.lines:
                 expected = _first_units_fen(line, line.refunded_quantity)

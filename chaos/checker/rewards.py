@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from chaos.checker.case import Case, Fault, refunds_by_order, shop_day
+from chaos.checker.case import Case, Fault, shop_day
 from chaos.checker.shapes import Member, Observation, Order, PointsEntry, Refund
 
 FEN_PER_YUAN = 100
@@ -13,64 +13,66 @@ def points_add_up(case: Case) -> Iterator[Fault]:
     """Before + logins, grants and what orders earned − spent − expired = spendable + held − owed; open orders hold."""
     before, after = _points(case.opening), _points(case.observed)
     held = Counter[str]()
-    for order in case.observed.orders.values():
+    for order in case.observed.orders:
         held[order.member_id] += order.points_used if order.is_open else 0
-    for member_id, member in case.observed.members.items():
-        beside = sum(entry.points for entry in _new_entries(case, member_id) if _is_beside_orders(entry))
-        net = _net(case.opening.members.get(member_id)) + beside + after[member_id] - before[member_id]
+    for member in case.observed.members:
+        member_id, opening = member.member_id, case.opening.member_by_id.get(member.member_id)
+        beside = sum(entry.points for entry in _new_entries(case, member) if _is_beside_orders(entry))
+        net = _net(opening) + beside + after[member_id] - before[member_id]
         expected = {"spendable + held − owed": net, "held": held[member_id]}
-        found = {"spendable + held − owed": _net(member), "held": member.points.held_points}
+        found = {"spendable + held − owed": _net(member), "held": member.held_points}
         if found != expected:
             yield Fault({"member_id": member_id}, expected, found)
 
 
 def points_entries_sum_to_the_balance(case: Case) -> Iterator[Fault]:
     """A member's entries sum to what they can spend, which is never below nothing."""
-    for member_id, member in case.observed.members.items():
-        total = sum(entry.points for entry in member.points_entries)
-        spendable = member.points.spendable_points
+    for member in case.observed.members:
+        total = sum(entry.points for entry in member.entries)
+        spendable = member.spendable_points
         if total != spendable or spendable < 0:
-            yield Fault({"member_id": member_id}, total, spendable)
+            yield Fault({"member_id": member.member_id}, total, spendable)
 
 
 def growth_adds_up(case: Case) -> Iterator[Fault]:
     """Before + what orders earned, less what their refunds took back = now."""
     before, after = _growth(case.opening), _growth(case.observed)
-    for member_id, member in case.observed.members.items():
-        opening = case.opening.members.get(member_id)
-        expected = (opening.level.growth if opening else 0) + after[member_id] - before[member_id]
-        if member.level.growth != expected:
-            yield Fault({"member_id": member_id}, expected, member.level.growth)
+    for member in case.observed.members:
+        member_id, opening = member.member_id, case.opening.member_by_id.get(member.member_id)
+        expected = (opening.growth if opening else 0) + after[member_id] - before[member_id]
+        if member.growth != expected:
+            yield Fault({"member_id": member_id}, expected, member.growth)
 
 
 def login_points_come_once_a_day(case: Case) -> Iterator[Fault]:
     """At most once a shop day, so many as the rules say, and on the day of every login that was acknowledged."""
     points = case.observed.point_rules.login_points
-    for member_id, member in case.observed.members.items():
-        days = Counter(shop_day(entry.at) for entry in member.points_entries if entry.reason == "login")
+    for member in case.observed.members:
+        keys = {"member_id": member.member_id}
+        days = Counter(shop_day(entry.at) for entry in member.entries if entry.reason == "login")
         for day, count in days.items():
             if count > 1:
-                yield Fault({"member_id": member_id, "day": str(day)}, 1, count)
-        for entry in _new_entries(case, member_id):
+                yield Fault(keys | {"day": str(day)}, 1, count)
+        for entry in _new_entries(case, member):
             if entry.reason == "login" and entry.points != points:
-                yield Fault({"member_id": member_id}, points, entry.points)
+                yield Fault(keys, points, entry.points)
         for call in case.named("login") if points else ():
-            if call.is_acknowledged and case.member_of[call.shopper] == member_id:
+            if call.is_acknowledged and case.member_of[call.shopper] == member.member_id:
                 possible = {shop_day(entry.at) for entry in call.entries}
                 if not possible & days.keys():
-                    yield Fault({"member_id": member_id}, f"login points on {max(possible)}", None)
+                    yield Fault(keys, f"login points on {max(possible)}", None)
 
 
 def points_adjustments_are_kept(case: Case) -> Iterator[Fault]:
     """Each acknowledged adjustment, told by its reason, was made once; one without an answer at most once; no other was."""
     made = Counter(
-        (member_id, entry.reason, entry.points)
-        for member_id in case.observed.members
-        for entry in _new_entries(case, member_id)
+        (member.member_id, entry.reason, entry.points)
+        for member in case.observed.members
+        for entry in _new_entries(case, member)
         if entry.kind in ("grant", "deduct")
     )
     for call in case.named("adjust-points"):
-        wanted = (call.request["member_id"], call.body["reason"], call.body["points"])
+        wanted = (call.request["member_id"], call.request["reason"], call.request["points"])
         found = made.pop(wanted, 0)
         if found != 1 and (call.is_acknowledged or found > call.may_have_happened):
             yield Fault({"member_id": wanted[0], "reason": wanted[1]}, int(call.is_acknowledged), found)
@@ -82,8 +84,8 @@ def _points(observation: Observation) -> Counter[str]:
     """What paid orders earned and returned, less what they took back and spent, by member."""
     rate = observation.point_rules.earn_points_per_yuan
     total = Counter[str]()
-    refunds = refunds_by_order(observation)
-    for order in observation.orders.values():
+    refunds = observation.refunds_by_order
+    for order in observation.orders:
         if order.is_ever_paid:
             done = [refund for refund in refunds.get(order.order_id, ()) if refund.is_done]
             spent = order.points_used - sum(refund.points_returned for refund in done)
@@ -95,8 +97,8 @@ def _growth(observation: Observation) -> Counter[str]:
     """What paid orders earned and kept, by member."""
     rate = observation.point_rules.growth_per_yuan
     total = Counter[str]()
-    refunds = refunds_by_order(observation)
-    for order in observation.orders.values():
+    refunds = observation.refunds_by_order
+    for order in observation.orders:
         if order.is_ever_paid:
             done = [refund for refund in refunds.get(order.order_id, ()) if refund.is_done]
             total[order.member_id] += _whole_yuan_kept(order, done) * rate
@@ -110,11 +112,11 @@ def _whole_yuan_kept(order: Order, done: list[Refund]) -> int:
     return (goods_fen - back_fen) // FEN_PER_YUAN
 
 
-def _new_entries(case: Case, member_id: str) -> list[PointsEntry]:
-    opening = case.opening.members.get(member_id)
-    known = {entry.entry_id for entry in opening.points_entries} if opening else set()
-    entries = case.observed.members[member_id].points_entries
-    return [entry for entry in entries if entry.entry_id not in known]
+def _new_entries(case: Case, member: Member) -> list[PointsEntry]:
+    """What moved a member's points since the opening."""
+    opening = case.opening.member_by_id.get(member.member_id)
+    known = {entry.entry_id for entry in opening.entries} if opening else set()
+    return [entry for entry in member.entries if entry.entry_id not in known]
 
 
 def _is_beside_orders(entry: PointsEntry) -> bool:
@@ -124,4 +126,4 @@ def _is_beside_orders(entry: PointsEntry) -> bool:
 def _net(member: Member | None) -> int:
     if member is None:
         return 0
-    return member.points.spendable_points + member.points.held_points - member.points.owed_points
+    return member.spendable_points + member.held_points - member.owed_points

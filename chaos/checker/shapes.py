@@ -1,13 +1,49 @@
-"""What the checker reads of `opening.json`, `observed.json` and `books.json`: the shop's own words, as they came.
+"""What the checker reads: the shapes of `opening.json`, `observed.json` and `books.json`, and what it needs of the journal.
 
-`chaos/observation.py` says where each part comes from; `point_rules` is `GET /operator/point-rules`, and `after_sales`
-all of the operators' list. Fields not named here are ignored. Amounts are fen, ids and numbers are strings as they were
-told, instants are aware.
+Every list holds the shop's own answers as they came (all pages); fields that are not named here are ignored. Amounts are
+fen, ids and numbers are strings as they were told, instants are aware.
+
+| of an observation | is taken from |
+|---|---|
+| `taken_at` | the clock of the harness |
+| `point_rules` | `GET /operator/point-rules` |
+| `orders` | `GET /operator/orders`, of the whole shop |
+| `refunds` | `GET /operator/refunds` |
+| `shipments` | `shipments` of `GET /operator/orders/{order_id}`, for every order with a shipped unit |
+| `after_sales` | the operators' list of after-sale requests |
+| `stock` | `GET /operator/skus/{sku_id}/stock` of each SKU of the run |
+| `stock[].adjustments` | the `adjust` ones of `GET /operator/skus/{sku_id}/stock-movements` |
+| `members` | `GET /operator/members/{member_id}` of each shopper |
+| `members[].entries`, `members[].coupons` | the shopper's `GET /me/points/entries` and `GET /me/coupons` |
+| `coupon_templates` | `GET /operator/coupon-templates` |
+| `payments` | `GET /operator/payments` |
+| `refund_attempts` | `GET /operator/refund-attempts` |
+| `cash_accounts` | `items` of `GET /operator/cash-accounts` |
+| `days` | `days` of `GET /operator/metrics/daily`, of every shop day of the run |
+| `parked` | `GET /operator/parked-events` of every service, and its name as `service` |
+
+`books.json` is the simulator's `GET /_control/books`.
+
+An entry's `request` is the body that was sent and, beside its fields, the ids of what it was sent to.
+
+| call of the journal | read of its `request` | read of its answer |
+|---|---|---|
+| `login` | | `member_id` |
+| `claim-coupon` | `template_id` | `coupon_id`, `template_id` |
+| `place-order` | `lines` [`sku_id`, `quantity`], `coupon_id` | `order_id`, `order_number`, `payable_fen` |
+| `pay`, `cancel-order`, `confirm-receipt`, `see-order` | `order_id` | `order_id`, `status` |
+| `ship-order` | `order_id`, `tracking_number` | `shipment_id` |
+| `request-refund` | `order_id` | `refund_id`, `refund_number`, `order_id`, `refund_fen` |
+| `request-after-sale` | `order_id` | `after_sale_id` |
+| `adjust-points` | `member_id`, `points`, `reason` (of this call alone) | |
+| `adjust-stock` | `sku_id`, `change`, `reason` (of this call alone) | |
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -42,14 +78,6 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shipment:
-    """A parcel."""
-
-    shipment_id: str
-    tracking_number: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """An order as the shop tells it."""
 
@@ -70,7 +98,6 @@ class Order:
     close_reason: str | None
     placed_at: datetime
     paid_at: datetime | None
-    shipments: tuple[Shipment, ...]
 
     @property
     def is_ever_paid(self) -> bool:
@@ -130,6 +157,15 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shipment:
+    """A parcel."""
+
+    shipment_id: str
+    order_id: str
+    tracking_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AfterSale:
     """An after-sale request."""
 
@@ -139,33 +175,23 @@ class AfterSale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StockLevel:
-    """How much of a SKU there is."""
+class StockAdjustment:
+    """One correction of what is on hand."""
 
+    reason: str | None
+    on_hand: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """How much of a SKU there is, and every correction of it."""
+
+    sku_id: str
     on_hand: int
     reserved: int
     available: int
     sold: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockMovement:
-    """One entry of a SKU's ledger."""
-
-    kind: str
-    on_hand: int
-    reserved: int
-    sold: int
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Points:
-    """A member's points; `owed_points` is what a claw-back could not find."""
-
-    spendable_points: int
-    held_points: int
-    owed_points: int
+    adjustments: tuple[StockAdjustment, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,15 +201,9 @@ class PointsEntry:
     entry_id: str
     kind: str
     points: int
+    order_id: str | None
     reason: str | None
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """Where a member stands."""
-
-    growth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,9 +221,12 @@ class Coupon:
 class Member:
     """A shopper's points, growth and coupons."""
 
-    points: Points
-    points_entries: tuple[PointsEntry, ...]
-    level: Level
+    member_id: str
+    growth: int
+    spendable_points: int
+    held_points: int
+    owed_points: int
+    entries: tuple[PointsEntry, ...]
     coupons: tuple[Coupon, ...]
 
 
@@ -218,15 +241,6 @@ class CouponTemplate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
-    """One entry of the cash books; debits are positive."""
-
-    journal_id: str
-    account: str
-    amount_fen: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """What the payment service says of an order's money."""
 
@@ -234,7 +248,6 @@ class Payment:
     status: str
     paid_fen: int
     refunded_fen: int
-    ledger: tuple[LedgerEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +261,14 @@ class RefundAttempt:
     out_trade_no: str
     refund_fen: int
     refund_status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashAccount:
+    """An account of the cash books; debits are positive."""
+
+    account: str
+    balance_fen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,38 +291,74 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Daily:
-    """The numbers of every shop day of the run."""
-
-    days: tuple[Day, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedEvent:
     """An event that a service gave up on."""
 
+    service: str
     reaction: str
     event_id: str
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """What the shop says of itself at one moment."""
 
+    taken_at: datetime
     point_rules: PointRules
-    orders: Mapping[str, Order]
+    orders: tuple[Order, ...]
     refunds: tuple[Refund, ...]
+    shipments: tuple[Shipment, ...]
     after_sales: tuple[AfterSale, ...]
-    stock: Mapping[str, StockLevel]
-    stock_movements: Mapping[str, tuple[StockMovement, ...]]
-    members: Mapping[str, Member]
+    stock: tuple[Stock, ...]
+    members: tuple[Member, ...]
     coupon_templates: tuple[CouponTemplate, ...]
-    payments: Mapping[str, Payment]
+    payments: tuple[Payment, ...]
     refund_attempts: tuple[RefundAttempt, ...]
-    cash_accounts: Mapping[str, int]
-    metrics_daily: Daily
-    parked_events: Mapping[str, tuple[ParkedEvent, ...]]
+    cash_accounts: tuple[CashAccount, ...]
+    days: tuple[Day, ...]
+    parked: tuple[ParkedEvent, ...]
+
+    @cached_property
+    def order_by_id(self) -> Mapping[str, Order]:
+        """The orders by their ids."""
+        return {order.order_id: order for order in self.orders}
+
+    @cached_property
+    def refunds_by_order(self) -> Mapping[str, list[Refund]]:
+        """The refunds of each order that has some."""
+        found: defaultdict[str, list[Refund]] = defaultdict(list)
+        for refund in self.refunds:
+            found[refund.order_id].append(refund)
+        return dict(found)
+
+    @cached_property
+    def shipments_by_order(self) -> Mapping[str, list[Shipment]]:
+        """The parcels of each order that has some."""
+        found: defaultdict[str, list[Shipment]] = defaultdict(list)
+        for shipment in self.shipments:
+            found[shipment.order_id].append(shipment)
+        return dict(found)
+
+    @cached_property
+    def payment_by_order(self) -> Mapping[str, Payment]:
+        """The payments by order id."""
+        return {payment.order_id: payment for payment in self.payments}
+
+    @cached_property
+    def member_by_id(self) -> Mapping[str, Member]:
+        """The members by their ids."""
+        return {member.member_id: member for member in self.members}
+
+    @cached_property
+    def stock_by_sku(self) -> Mapping[str, Stock]:
+        """The stock by SKU."""
+        return {level.sku_id: level for level in self.stock}
+
+    @cached_property
+    def balances(self) -> Mapping[str, int]:
+        """What each cash account holds, in fen."""
+        return {account.account: account.balance_fen for account in self.cash_accounts}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ from chaos.checker.case import Case, Fault
 
 def closed_orders_never_ship(case: Case) -> Iterator[Fault]:
     """Nothing leaves for an order that is not paid, and no more than was bought."""
-    for order in case.observed.orders.values():
+    for order in case.observed.orders:
         shipped = sum(line.shipped_quantity for line in order.lines)
-        if (shipped or order.shipments) and not order.is_ever_paid:
+        parcels = case.observed.shipments_by_order.get(order.order_id, [])
+        if (shipped or parcels) and not order.is_ever_paid:
             yield Fault({"order_id": order.order_id, "status": order.status}, 0, shipped)
         for line in order.lines:
             if line.shipped_quantity > line.quantity:
@@ -19,15 +20,15 @@ def closed_orders_never_ship(case: Case) -> Iterator[Fault]:
 def acknowledged_shipment_is_kept(case: Case) -> Iterator[Fault]:
     """An acknowledged parcel is one parcel of its order, and each tracking number was sent once."""
     for call in case.named("ship-order"):
-        order = case.observed.orders.get(call.request["order_id"])
-        parcels = {parcel.shipment_id: parcel.tracking_number for parcel in order.shipments} if order else {}
+        found = case.observed.shipments_by_order.get(call.request["order_id"], [])
+        parcels = {parcel.shipment_id: parcel.tracking_number for parcel in found}
         made = {answer["shipment_id"] for answer in call.acknowledged}
         keys = {"order_id": call.request["order_id"], "key": str(call.key)}
         if len(made) > 1:
             yield Fault(keys, "one parcel", sorted(made))
         for shipment_id in made - parcels.keys():
             yield Fault(keys, shipment_id, None)
-        tracking_number = str(call.body["tracking_number"])
+        tracking_number = str(call.request["tracking_number"])
         count = list(parcels.values()).count(tracking_number)
         if count > 1:
             yield Fault(keys | {"tracking_number": tracking_number}, 1, count)
@@ -37,6 +38,6 @@ def acknowledged_receipt_is_kept(case: Case) -> Iterator[Fault]:
     """An order whose receipt was acknowledged is completed."""
     for call in case.named("confirm-receipt"):
         for answer in call.acknowledged:
-            order = case.observed.orders.get(answer["order_id"])
+            order = case.observed.order_by_id.get(answer["order_id"])
             if order is None or order.status != "completed":
                 yield Fault({"order_id": answer["order_id"]}, "completed", order and order.status)
