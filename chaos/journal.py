@@ -1,22 +1,8 @@
 """What the shoppers asked and were told, durable before their next step: the only witness beside the simulator's books.
 
-A run's folder holds `journal.jsonl` (these entries), `opening.json` and `observed.json` (`chaos/observation.py`), and
-`books.json` (the simulator's `GET /_control/books`). An entry's `request` is `{"method", "path", "body"}` as it was sent;
-`body` is the parsed answer, of a refusal its problem. Where a call is about an order, `request` also has `order_id`.
-
-| call | request | done |
-|---|---|---|
-| `login` | `POST /auth/wechat/login` (the token is left out); `openid` beside it | 201 or 200: `member_id` |
-| `claim-coupon` | `POST /coupon-templates/{id}/claim`, key | 201: `coupon_id`, `template_id` |
-| `place-order` | `POST /orders`, key; `quote`: the agreed quote beside it | 201: `order_id`, `order_number`, `payable_fen` |
-| `pay` | `POST /orders/{id}/pay` | 200: `status`, `request_payment` |
-| `pay-at-wechat` | the simulator's `pay`; `order_id`, `out_trade_no` beside it | 200: the transaction; 409: refused, nothing paid |
-| `cancel-order`, `confirm-receipt` | `POST /orders/{id}/cancel`, `…/confirm-receipt` | 200: `status` |
-| `see-order` | `GET /orders/{id}` | 200: the order as its member sees it |
-| `ship-order` | `POST /operator/orders/{id}/shipments`, key | 201: the parcel |
-| `request-refund` | `POST /operator/orders/{id}/refunds`, key | 201: `refund_id`, `refund_fen` … |
-| `adjust-points` | `POST /operator/members/{id}/points-adjustments`, key; `member_id` beside it | 201: the balance |
-| `adjust-stock` | `POST /operator/skus/{id}/stock-adjustments`, key; `sku_id` beside it | 201: the level |
+A run's folder holds `schedule.json`, `journal.jsonl` (these entries), `opening.json` and `observed.json`
+(`chaos/observation.py`), `books.json` (the simulator's own) and the reports. `chaos/checker/shapes.py` says
+what is read of the `request` and the answer of each call; a request is the body that was sent, and the ids it was sent to.
 """
 
 import asyncio

@@ -1,0 +1,160 @@
+"""Calls with a journal: asked and answered are durable, what stays unknown is repeated with the same key (P2)."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import aiohttp
+
+from chaos.journal import Journal
+from chaos.outages import Outages
+
+CALL_SECONDS = 15.0
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 0.6
+IN_PROGRESS = "/problems/idempotency-in-progress"
+CHECKOUT = "place-order"
+
+
+class RunOver(Exception):
+    """The run ended before the shop answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: Any
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the call did what it was to do."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_word(self) -> bool:
+        """Whether this settles the call; otherwise it may or may not have had its effect."""
+        return self.status < 500 and not (
+            isinstance(self.body, dict) and self.body.get("type") == IN_PROGRESS
+        )
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the harness counts while it calls."""
+
+    in_flight: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    unknown_by_service: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    checkouts: list[tuple[float, float, bool]] = field(default_factory=list)
+    """Began, ended (monotonic), and whether the shop gave its word: for availability."""
+
+
+@dataclass(slots=True)
+class Door:
+    """How callers reach the shop and WeChat, and where that is written down."""
+
+    http: aiohttp.ClientSession
+    shop_url: str
+    simulator_url: str
+    journal: Journal
+    outages: Outages
+    tally: Tally = field(default_factory=Tally)
+    is_over: bool = False
+
+    async def send(
+        self, method: str, url: str, body: Any = None, *, token: str | None = None, key: str | None = None
+    ) -> Answer:
+        """One attempt; raises aiohttp.ClientError, TimeoutError or ValueError without an answer."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if key is not None:
+            headers["idempotency-key"] = key
+        async with self.http.request(method, url, json=body, headers=headers) as answer:
+            text = await answer.read()
+            return Answer(answer.status, await answer.json() if text else None)
+
+
+Send = Callable[[], Awaitable[Answer]]
+
+
+class Actor:
+    """Somebody with a name in the journal."""
+
+    def __init__(self, door: Door, name: str, random: Random) -> None:
+        self.door = door
+        self.name = name
+        self.random = random
+        self.token: str | None = None
+        self._seq = 0
+
+    async def do(
+        self,
+        call: str,
+        request: Mapping[str, Any],
+        send: Send,
+        *,
+        key: str | None = None,
+        told: Callable[[Any], Any] = lambda body: body,
+    ) -> Answer:
+        """A journalled call, repeated until the shop gives its word; `told` picks what of the answer is written down.
+
+        Raises RunOver.
+        """
+        self._seq += 1
+        seq, journal, tally = self._seq, self.door.journal, self.door.tally
+        while not self.door.is_over:
+            await journal.ask(self.name, seq, call, key, request)
+            answer, began = None, time.monotonic()
+            tally.in_flight += 1
+            try:
+                answer = await send()
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+                pass
+            finally:
+                tally.in_flight -= 1
+            if call == CHECKOUT:
+                tally.checkouts.append((began, time.monotonic(), answer is not None and answer.is_word))
+            tally.statuses[f"{call} {answer.status if answer else 'lost'}"] += 1
+            if answer is not None and answer.is_word:
+                await journal.answer(self.name, seq, call, key, status=answer.status, body=told(answer.body))
+                return answer
+            tally.unknown[call] += 1
+            if answer is None:
+                await journal.unknown(self.name, seq, call, key)
+            else:
+                if isinstance(answer.body, dict) and "service" in answer.body:
+                    tally.unknown_by_service[str(answer.body["service"])] += 1
+                await journal.unknown(self.name, seq, call, key, status=answer.status, body=answer.body)
+            await asyncio.sleep(self.random.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+        raise RunOver(call)
+
+    async def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Answer:
+        """A call that is not journalled, as it promises nothing; repeated until the shop gives its word."""
+        while not self.door.is_over:
+            try:
+                answer = await self.door.send(
+                    method, self.door.shop_url + path, body, token=token or self.token
+                )
+                if answer.is_word:
+                    return answer
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+                pass
+            await asyncio.sleep(self.random.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+        raise RunOver(path)
+
+    async def wechat(self, path: str, body: Any) -> Any:
+        """Something at WeChat's own side, which answers in the end."""
+        while not self.door.is_over:
+            try:
+                answer = await self.door.send("POST", f"{self.door.simulator_url}/_control{path}", body)
+                if answer.is_done:
+                    return answer.body
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+                pass
+            await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+        raise RunOver(path)

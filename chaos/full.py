@@ -1,0 +1,229 @@
+"""The full mode: RabbitMQ, and a process for each app and worker, each behind wires that can be cut."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import aio_pika
+import aiohttp
+
+from chaos.outages import Outages
+from chaos.platforms import made
+from chaos.proxies.postgres import PostgresWire
+from chaos.proxies.rabbitmq import RabbitMQWire
+from chaos.supervisor import Supervised
+from deploy.layout import APPS, PACKAGES, PROCESSES, SERVICES, WORKERS, Process, ports_from
+from deploy.local.configuration import configure
+from deploy.local.postgres import LocalPostgres
+from deploy.local.postgres_roles import DatabaseUrls
+from deploy.local.processes import end_process, free_port
+from deploy.local.rabbitmq import LocalRabbitMQ
+from deploy.local.rabbitmq_configuration import User, service_user, unlimited_user
+from shared.migrations import migrate
+from shared.settings import SECRETS_FOLDER
+from simulator.merchant import generate
+
+HARNESS_USER = "chaos"
+SERVICE_OF = {process.name: process.service for process in PROCESSES}
+WORKER_NAMES = frozenset(process.name for process in WORKERS)
+SERVERS_FROM, WIRES_FROM = 50, 60
+"""Where the servers' and the wires' ports begin, counted from the gateway's."""
+
+
+class FullPlatform:
+    """The running platform."""
+
+    def __init__(self, folder: Path, *, port: int) -> None:
+        self.folder = folder
+        self.outages = Outages()
+        self.url = f"http://127.0.0.1:{port}"
+        self.simulator_url = ""
+        self.postgres = LocalPostgres(folder / "postgres", port=port + SERVERS_FROM)
+        self.rabbitmq = LocalRabbitMQ(folder / "rabbitmq", port=port + SERVERS_FROM + 1)
+        self.database_wires: dict[str, PostgresWire] = {}
+        self.broker_wires: dict[str, RabbitMQWire] = {}
+        self.processes: dict[str, Supervised] = {}
+        self.broker_url = ""
+        self._port = port
+        self._restarting = asyncio.Lock()
+
+    @property
+    def owner_password(self) -> str:
+        return (self.folder / "secrets" / "gateway_owner_password").read_text()
+
+    def busy(self, target: str) -> int:
+        service, pid = SERVICE_OF[target], self.processes[target].pid
+        unacknowledged = self.broker_wires[service].unacknowledged() if target in WORKER_NAMES else 0
+        return self.database_wires[service].busy(pid) + unacknowledged
+
+    async def kill(self, target: str, *, with_database: bool) -> None:
+        self.processes[target].kill()
+
+    async def ready(self, target: str) -> None:
+        await self.processes[target].is_ready.wait()
+
+    async def restart_database(self, way: str) -> None:
+        async with self._restarting:
+            outage = self.outages.begin("postgresql", way)
+            if way == "kill":
+                os.kill(self._pid("postgres/data/postmaster.pid"), signal.SIGKILL)
+            else:
+                await asyncio.to_thread(self._stop_postgres)
+            await asyncio.to_thread(self._start_postgres)
+            for wire in self.database_wires.values():
+                wire.wire.server_port = self.postgres.port
+            self.outages.end(outage)
+
+    async def restart_broker(self, way: str) -> None:
+        """kill -9 RabbitMQ, or stop it, and start it again."""
+        async with self._restarting:
+            outage = self.outages.begin("rabbitmq", way)
+            if way == "kill":
+                os.kill(self._pid("rabbitmq/node.pid"), signal.SIGKILL)
+            await asyncio.to_thread(self._start_broker)
+            self.outages.end(outage)
+
+    async def at_rest(self) -> bool:
+        if any(wire.unacknowledged() for wire in self.broker_wires.values()):
+            return False
+        queues = {queue for wire in self.broker_wires.values() for queue in wire.traffic.queues}
+        async with await aio_pika.connect(self.broker_url, timeout=5) as connection:
+            channel = await connection.channel()
+            for name in sorted(queues):
+                queue = await channel.declare_queue(name, passive=True)
+                if queue.declaration_result.message_count:
+                    return False
+        return True
+
+    async def open(self, stack: AsyncExitStack, http: aiohttp.ClientSession) -> None:
+        """Start everything; all of it ends with the stack."""
+        ports = ports_from(self._port)
+        self.simulator_url = f"http://127.0.0.1:{ports['simulator']}"
+        await asyncio.to_thread(generate, made(self.folder / "simulator"))
+        await asyncio.to_thread(self.postgres.start)
+        stack.push_async_callback(asyncio.to_thread, self.postgres.stop)
+        databases = await asyncio.to_thread(self.postgres.ensure, PACKAGES)
+        for name, package in PACKAGES.items():
+            await migrate(databases[name].owner, f"{package}.migrations")
+        stack.push_async_callback(asyncio.to_thread, self.rabbitmq.stop)
+        amqp_urls = await asyncio.to_thread(self._start_broker)
+        self.broker_url = amqp_urls.pop(HARNESS_USER)
+        next_port = self._port + WIRES_FROM
+        for name in PACKAGES:
+            next_port = free_port(next_port)
+            self.database_wires[name] = PostgresWire(server_port=self.postgres.port)
+            await self.database_wires[name].wire.listen(next_port)
+            stack.push_async_callback(self.database_wires[name].wire.close)
+            runtime = databases[name].runtime
+            databases[name] = DatabaseUrls(runtime=_through(runtime, next_port), owner=databases[name].owner)
+            next_port += 1
+        for name in SERVICES:
+            next_port = free_port(next_port)
+            self.broker_wires[name] = RabbitMQWire(server_port=urlsplit(self.broker_url).port or 0)
+            await self.broker_wires[name].wire.listen(next_port)
+            stack.push_async_callback(self.broker_wires[name].wire.close)
+            amqp_urls[name] = _through(amqp_urls[name], next_port)
+            next_port += 1
+        environment = configure(
+            self.folder,
+            databases=databases,
+            amqp_urls=amqp_urls,
+            merchant_folder=self.folder / "simulator",
+            simulator_url=self.simulator_url,
+            public_url=self.url,
+            ports=ports,
+        )
+        logs = made(self.folder / "logs")
+        simulator = Supervised(
+            "simulator",
+            "simulator",
+            {
+                "SIMULATOR_PORT": str(ports["simulator"]),
+                "SIMULATOR_FOLDER": str(self.folder / "simulator"),
+            },
+            ready_url=f"{self.simulator_url}/_control/clock",
+            logs=logs,
+            outages=self.outages,
+            http=http,
+        )
+        for process in (*WORKERS, *APPS):
+            self.processes[process.name] = Supervised(
+                process.name,
+                process.module,
+                _environment_of(process, environment),
+                ready_url=f"http://127.0.0.1:{ports[process.name]}/health/ready",
+                logs=logs,
+                outages=self.outages,
+                http=http,
+            )
+        supervised = (simulator, *self.processes.values())
+
+        async def stop_all() -> None:
+            await asyncio.gather(*(each.stop() for each in supervised))
+
+        stack.push_async_callback(stop_all)
+        for each in supervised:
+            await each.start()
+        for each in supervised:
+            await each.until_ready()
+        await self._until_bound()
+
+    async def _until_bound(self) -> None:
+        """Wait until every worker consumes: what is announced before its queue exists reaches nobody."""
+        before = -1
+        while True:
+            consumers = sum(wire.traffic.consumers for wire in self.broker_wires.values())
+            if consumers == before and all(
+                wire.traffic.consumers for name, wire in self.broker_wires.items() if name != "payment"
+            ):
+                return
+            before = consumers
+            await asyncio.sleep(1)
+
+    def _pid(self, path: str) -> int:
+        return int((self.folder / path).read_text().split("\n", 1)[0])
+
+    def _stop_postgres(self) -> None:
+        data = str((self.folder / "postgres").resolve() / "data")
+        end_process(self._pid("postgres/data/postmaster.pid"), mark=data, by=signal.SIGINT)
+
+    def _start_postgres(self) -> None:
+        while self.postgres.running:
+            pass
+        self.postgres.start()
+
+    def _start_broker(self) -> dict[str, str]:
+        def user(name: str, password: str) -> User:
+            return (unlimited_user if name == HARNESS_USER else service_user)(name, password)
+
+        return self.rabbitmq.start([*SERVICES, HARNESS_USER], user=user)
+
+
+@asynccontextmanager
+async def full_platform(folder: Path, *, port: int) -> AsyncIterator[FullPlatform]:
+    """A platform of its own below a folder, at ports from `port` on."""
+    platform = FullPlatform(made(folder), port=port)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        await platform.open(stack, http)
+        yield platform
+
+
+def _environment_of(process: Process, environment: dict[str, str]) -> dict[str, str]:
+    prefix = f"{process.service.upper()}_"
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(prefix) or name == SECRETS_FOLDER
+    }
+
+
+def _through(url: str, port: int) -> str:
+    """A URL whose server is reached through a wire at a port."""
+    parts = urlsplit(url)
+    user, _, _ = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}"))

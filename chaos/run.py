@@ -1,0 +1,279 @@
+"""One run: a shop of its own, shoppers, faults, rest, and the judgement."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+
+from chaos.calls import CALL_SECONDS, Actor, Door, Tally
+from chaos.checker import check
+from chaos.doubling import Doubling
+from chaos.embedded import EmbeddedPlatform, embedded_platform
+from chaos.full import FullPlatform, full_platform
+from chaos.goods import stock_the_shop
+from chaos.journal import Journal
+from chaos.observation import observe
+from chaos.platforms import Platform, made
+from chaos.proxies.postgres import CommitCut
+from chaos.proxies.rabbitmq import AckCut
+from chaos.report import Bites, Report, availability, count_faults, judge, times_back
+from chaos.rest import NeverAtRest, until_at_rest
+from chaos.saboteur import Act, Saboteur
+from chaos.schedule import Fault, Kind, Mode, Size, plan, write_schedule
+from chaos.shoppers import Market, Shopper
+from chaos.wechat import WeChatFaults
+
+SHOPPERS_AT_ONCE = 14
+SAY_EVERY_SECONDS = 10.0
+STUCK_SECONDS = 120.0
+REST_SECONDS = 240.0
+QUICK_WECHAT = {
+    "refund_interval_seconds": 1.0,
+    "refund_settles_after_seconds": 0.3,
+    "logins_per_minute": 10_000,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is to be."""
+
+    seed: int
+    size: Size
+    mode: Mode
+    folder: Path
+    port: int
+
+
+@dataclass(slots=True)
+class Clock:
+    """How long each part of a run took."""
+
+    began: float = field(default_factory=time.monotonic)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def lap(self, what: str) -> None:
+        """A part has ended."""
+        now = time.monotonic()
+        self.seconds[what] = round(now - self.began, 1)
+        self.began = now
+
+
+async def run_chaos(options: Options) -> Report:
+    """Run, and judge; everything is kept in the run's folder."""
+    report = Report(seed=options.seed, mode=options.mode, size=options.size.name)
+    clock, tally = Clock(), Tally()
+    faults = plan(options.seed, options.size, options.mode)
+    write_schedule(made(options.folder), faults, seed=options.seed, size=options.size, mode=options.mode)
+    print(
+        f"Chaos, {options.mode} mode, {options.size.orders} orders, seed {options.seed}: {options.folder}",
+        flush=True,
+    )
+    journal = Journal(options.folder)
+    async with _platform(options, tally) as platform, _http() as http:
+        clock.lap("start")
+        door = Door(http, platform.url, platform.simulator_url, journal, platform.outages, tally)
+        operator = await _operator(door, platform)
+        await _set_wechat(http, platform)
+        goods = await stock_the_shop(operator, orders=options.size.orders)
+        await until_at_rest(platform, seconds=REST_SECONDS, say=_say)
+        began_at = datetime.now(UTC)
+        opening = await observe(operator, sku_ids=goods.sku_ids, members={}, began_at=began_at)
+        _write(options.folder / "opening.json", opening)
+        clock.lap("stock")
+        wechat = WeChatFaults(http, platform.simulator_url)
+        saboteur = Saboteur(
+            platform,
+            faults,
+            wechat=wechat,
+            journal=journal,
+            tally=tally,
+            seed=options.seed,
+            acts=_acts(platform),
+        )
+        market = Market(door, goods, operator.token or "", options.size.orders, options.seed, saboteur.placed)
+        doubling = _doubling(platform, options)
+        load_began = time.monotonic()
+        await _shop(market, saboteur, report)
+        load_ended = time.monotonic()
+        await saboteur.finish()
+        clock.lap("load")
+        with suppress(aiohttp.ClientError, TimeoutError):
+            await wechat.look()
+        try:
+            await until_at_rest(platform, seconds=REST_SECONDS, say=_say)
+        except NeverAtRest as error:
+            report.failures.append(f"the shop does not come to rest: {error}")
+        clock.lap("rest")
+        observed = await observe(operator, sku_ids=goods.sku_ids, members=market.members, began_at=began_at)
+        _write(options.folder / "observed.json", observed)
+        async with http.get(f"{platform.simulator_url}/_control/books") as answer:
+            _write(options.folder / "books.json", await answer.json())
+        clock.lap("observe")
+        door.is_over = True
+        if doubling is not None:
+            doubling[1].cancel()
+        _tell(report, platform, faults, saboteur, wechat, market, doubling[0] if doubling else None)
+        report.evidence["share_of_load_with_outage"] = round(
+            platform.outages.share(load_began, load_ended), 2
+        )
+    journal.close()
+    clock.lap("stop")
+    report.findings = [asdict(finding) for finding in check(options.folder)]
+    clock.lap("check")
+    report.seconds = clock.seconds
+    judge(report, options.size)
+    report.write(options.folder)
+    return report
+
+
+async def _shop(market: Market, saboteur: Saboteur, report: Report) -> None:
+    """Shoppers come and go until there were enough orders; one line of progress every 10 seconds."""
+    numbers = count(1)
+
+    async def come_and_go() -> None:
+        while not market.is_enough:
+            await Shopper(market, next(numbers)).live()
+
+    crowd = [asyncio.create_task(come_and_go()) for _ in range(SHOPPERS_AT_ONCE)]
+    everything = asyncio.gather(*crowd)
+    began = said = moved = time.monotonic()
+    placed = 0
+    while not everything.done():
+        await asyncio.wait([everything], timeout=1)
+        now = time.monotonic()
+        if market.placed != placed:
+            placed, moved = market.placed, now
+        if now - said >= SAY_EVERY_SECONDS:
+            said = now
+            _say(
+                f"{placed}/{market.orders} orders ({placed / (now - began):.1f}/s), "
+                f"{len(saboteur.executed)} faults, {market.door.tally.unknown.total()} calls repeated"
+            )
+        if now - moved > STUCK_SECONDS:
+            everything.cancel()
+            report.failures.append(f"no order was placed for {STUCK_SECONDS:.0f} s")
+            break
+    with suppress(asyncio.CancelledError):
+        await everything
+    while market.later:
+        done, market.later = market.later, set()
+        await asyncio.gather(*done)
+
+
+def _acts(platform: Platform) -> dict[Kind, Act]:
+    """What only the full mode can break."""
+    if not isinstance(platform, FullPlatform):
+        return {}
+
+    async def cut_commit(fault: Fault) -> None:
+        platform.database_wires[fault.target].cuts.armed.append(CommitCut(fault.how["way"]))
+
+    async def cut_ack(fault: Fault) -> None:
+        platform.broker_wires[fault.target].traffic.armed.append(AckCut(fault.how["way"]))
+
+    async def cut_database(fault: Fault) -> None:
+        platform.database_wires[fault.target].wire.cut()
+
+    async def restart_broker(fault: Fault) -> None:
+        await platform.restart_broker(fault.how["way"])
+
+    return {
+        Kind.CUT_COMMIT: cut_commit,
+        Kind.CUT_ACK: cut_ack,
+        Kind.CUT_DATABASE: cut_database,
+        Kind.RESTART_BROKER: restart_broker,
+    }
+
+
+def _doubling(platform: Platform, options: Options) -> tuple[Doubling, "asyncio.Task[None]"] | None:
+    if not isinstance(platform, FullPlatform):
+        return None
+    doubling = Doubling(platform.broker_url, options.size.doubled_percent, Random(f"{options.seed}/doubling"))
+    return doubling, asyncio.create_task(doubling.run())
+
+
+def _tell(
+    report: Report,
+    platform: Platform,
+    faults: list[Fault],
+    saboteur: Saboteur,
+    wechat: WeChatFaults,
+    market: Market,
+    doubling: Doubling | None,
+) -> None:
+    tally = market.door.tally
+    cuts: dict[Kind, tuple[int, int]] = {}
+    if isinstance(platform, FullPlatform):
+        commits = [wire.cuts for wire in platform.database_wires.values()]
+        acks = [wire.traffic for wire in platform.broker_wires.values()]
+        for kind, each in ((Kind.CUT_COMMIT, commits), (Kind.CUT_ACK, acks)):
+            done = sum(len(cut.done) for cut in each)
+            cuts[kind] = (done + sum(len(cut.armed) for cut in each), done)
+        report.evidence["redelivered"] = sum(traffic.redelivered for traffic in acks)
+        report.evidence["delivered"] = sum(traffic.delivered for traffic in acks)
+    report.orders = market.placed
+    report.calls = dict(sorted(tally.statuses.items()))
+    report.unknown = dict(tally.unknown.most_common())
+    report.faults, report.kills_bitten = count_faults(faults, saboteur.executed, cuts)
+    report.faults["wechat"] = Bites(
+        planned=wechat.planned, executed=wechat.planned, bitten=sum(wechat.bitten.values())
+    )
+    report.evidence["wechat"] = wechat.bitten
+    report.evidence["refused_by_service"] = dict(tally.unknown_by_service)
+    if doubling is not None:
+        report.evidence["doubled"] = doubling.doubled
+    report.back_seconds = times_back(platform.outages)
+    report.ended_by_themselves = [
+        f"{outage.part} ({outage.cause})" for outage in platform.outages.all if not outage.is_ours
+    ]
+    report.availability = availability(tally.checkouts, platform.outages)
+
+
+@asynccontextmanager
+async def _platform(options: Options, tally: Tally) -> AsyncIterator[FullPlatform | EmbeddedPlatform]:
+    shop = options.folder / "shop"
+    if options.mode is Mode.FULL:
+        async with full_platform(shop, port=options.port) as full:
+            yield full
+    else:
+        async with embedded_platform(shop, port=options.port, tally=tally) as embedded:
+            yield embedded
+
+
+@asynccontextmanager
+async def _http() -> AsyncIterator[aiohttp.ClientSession]:
+    timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as http:
+        yield http
+
+
+async def _operator(door: Door, platform: Platform) -> Actor:
+    operator = Actor(door, "operator", Random(0))
+    body = {"username": "owner", "password": platform.owner_password}
+    answer = await operator.ask("POST", "/operator/auth/login", body)
+    operator.token = answer.body["token"]
+    return operator
+
+
+async def _set_wechat(http: aiohttp.ClientSession, platform: Platform) -> None:
+    """Days become seconds where WeChat only waits."""
+    async with http.put(f"{platform.simulator_url}/_control/rules", json=QUICK_WECHAT) as answer:
+        answer.raise_for_status()
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n")
+
+
+def _say(sentence: str) -> None:
+    print(f"  {sentence}", flush=True)
