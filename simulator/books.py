@@ -53,6 +53,32 @@ CREATE INDEX IF NOT EXISTS refunds_due ON refunds (settles_at) WHERE status = 'P
 CREATE TABLE IF NOT EXISTS redirections (
   out_refund_no TEXT PRIMARY KEY REFERENCES refunds, type TEXT NOT NULL, received_account TEXT NOT NULL,
   applied_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS frozen (
+  out_trade_no TEXT PRIMARY KEY REFERENCES transactions, amount_fen INTEGER NOT NULL CHECK (amount_fen >= 0),
+  until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS share_receivers (
+  type TEXT NOT NULL, account TEXT NOT NULL, relation_type TEXT NOT NULL, custom_relation TEXT, name TEXT,
+  added_at REAL NOT NULL, PRIMARY KEY (type, account));
+CREATE TABLE IF NOT EXISTS share_orders (
+  out_order_no TEXT PRIMARY KEY, order_id TEXT UNIQUE NOT NULL, out_trade_no TEXT NOT NULL REFERENCES transactions,
+  request TEXT NOT NULL, is_last INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('PROCESSING', 'FINISHED')), created_at REAL NOT NULL, settles_at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS share_orders_order ON share_orders (out_trade_no);
+CREATE INDEX IF NOT EXISTS share_orders_due ON share_orders (settles_at) WHERE state = 'PROCESSING';
+CREATE TABLE IF NOT EXISTS shares (
+  detail_id TEXT PRIMARY KEY, out_order_no TEXT NOT NULL REFERENCES share_orders, type TEXT NOT NULL,
+  account TEXT NOT NULL, amount_fen INTEGER NOT NULL CHECK (amount_fen > 0), description TEXT NOT NULL,
+  result TEXT NOT NULL CHECK (result IN ('PENDING', 'SUCCESS', 'CLOSED')), fail_reason TEXT,
+  created_at REAL NOT NULL, finished_at REAL);
+CREATE INDEX IF NOT EXISTS shares_order ON shares (out_order_no);
+CREATE INDEX IF NOT EXISTS shares_account ON shares (account, finished_at);
+CREATE TABLE IF NOT EXISTS share_returns (
+  out_return_no TEXT PRIMARY KEY, return_id TEXT UNIQUE NOT NULL, out_order_no TEXT NOT NULL REFERENCES share_orders,
+  request TEXT NOT NULL, return_mchid TEXT NOT NULL, amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+  description TEXT NOT NULL, result TEXT NOT NULL CHECK (result IN ('PROCESSING', 'SUCCESS', 'FAILED')),
+  fail_reason TEXT, created_at REAL NOT NULL, settles_at REAL NOT NULL, finished_at REAL);
+CREATE INDEX IF NOT EXISTS share_returns_order ON share_returns (out_order_no);
+CREATE INDEX IF NOT EXISTS share_returns_due ON share_returns (settles_at) WHERE result = 'PROCESSING';
 CREATE TABLE IF NOT EXISTS funds (
   id INTEGER PRIMARY KEY, at REAL NOT NULL, reference TEXT NOT NULL, business TEXT NOT NULL,
   amount_fen INTEGER NOT NULL, balance_fen INTEGER NOT NULL, note TEXT NOT NULL, voucher TEXT NOT NULL);

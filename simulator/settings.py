@@ -52,6 +52,18 @@ class Rules(BaseModel):
     """The order whose payment the trade bill forgets, to test a shop's reconciliation."""
     bill_misstates_out_trade_no: str | None = None
     """The order whose payment the trade bill states one fen too high."""
+    share_max_bp: int = Field(3000, ge=0, le=10_000)
+    """How much of an order may be shared, in basis points (wechat.md 5.13)."""
+    share_possible_after_seconds: float = Field(60.0, ge=0)
+    """How long after a payment nothing can be shared of it yet."""
+    share_settles_after_seconds: float = Field(1.0, ge=0)
+    """How long shares, unfreezings and returns stay PROCESSING."""
+    share_fails_for: dict[str, str] = {}
+    """The accounts that get no share, with the ``fail_reason`` told (wechat.md 5.13)."""
+    share_return_fails_as: str | None = Field(
+        None, pattern="^(ACCOUNT_ABNORMAL|BALANCE_NOT_ENOUGH|TIME_OUT_CLOSED)$"
+    )
+    """Why returns of shares fail; None lets them succeed."""
     trade_managed: bool = True
     """Whether the app's orders are under shipping management (wechat.md 4)."""
     collection_restricted: bool = False

@@ -9,7 +9,7 @@ from simulator.books import Row
 from simulator.control import views
 from simulator.control.door import Asked, Content, ControlError, asked, missing
 from simulator.mini import shipping
-from simulator.pay import cashier, funds, refunds
+from simulator.pay import cashier, frozen, funds, refunds
 from simulator.pay.cashier import RequestPayment
 from simulator.platform import Platform, platform_of
 
@@ -106,7 +106,7 @@ def withdraw(request: Request) -> Content:
 def _move(request: Request, business: str, *, sign: int) -> Content:
     platform, wish = platform_of(request), asked(request, Money)
     amount_fen = sign * wish.amount_fen
-    if funds.balance_fen(platform.books) + amount_fen < 0:
+    if frozen.available_fen(platform) + amount_fen < 0:
         raise ControlError(409, "not_enough", "the merchant has not that much")
     with platform.books.entry():
         funds.book(platform, business, amount_fen, reference=f"{business}{platform.clock.now():.6f}")

@@ -27,6 +27,19 @@ TOTALS = {
 }
 
 
+SHARING = {
+    "frozen": ("*", "out_trade_no"),
+    "share_receivers": ("type, account, relation_type, custom_relation, added_at", "added_at"),
+    "share_orders": ("out_order_no, order_id, out_trade_no, is_last, state, created_at", "created_at"),
+    "shares": ("*", "created_at, detail_id"),
+    "share_returns": (
+        "out_return_no, return_id, out_order_no, return_mchid, amount_fen, result, fail_reason, created_at, finished_at",
+        "created_at",
+    ),
+}
+"""The columns and the order of the books of profit sharing."""
+
+
 def payments(platform: Platform, *, state: str | None, limit: int) -> list[dict[str, Any]]:
     """Orders in brief, newest first."""
     rows = platform.books.rows(
@@ -90,6 +103,10 @@ def books(platform: Platform) -> dict[str, Any]:
             _timed({**row, "data": json.loads(row["data"])})
             for row in file.rows("SELECT * FROM messages ORDER BY id")
         ],
+        **{
+            name: [_timed(row) for row in file.rows(f"SELECT {columns} FROM {name} ORDER BY {order}")]
+            for name, (columns, order) in SHARING.items()
+        },
         "funds": [_timed(row) for row in file.rows("SELECT * FROM funds ORDER BY id")],
     }
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.wechat.signatures import pay_message, verify
 from simulator.books import Row
-from simulator.pay import funds, notices, numbers, transactions
+from simulator.pay import frozen, funds, notices, numbers, transactions
 from simulator.platform import Platform
 
 PREPAY_SECONDS = 2 * 3600
@@ -64,6 +64,8 @@ def pay(
         )
         funds.book(platform, "交易", order["total_fen"], reference=transaction_id, voucher=out_trade_no)
         funds.book(platform, "扣除交易手续费", -fee_fen, reference=transaction_id, voucher=out_trade_no)
+        if transactions.shares_profit(order):
+            frozen.freeze(platform, out_trade_no, order["total_fen"] - fee_fen)
         notices.enqueue(
             platform,
             "TRANSACTION.SUCCESS",

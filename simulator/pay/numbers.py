@@ -16,6 +16,11 @@ def refund_id(at: float) -> str:
     return "50300002" + _digits(3) + _day(at) + _digits(10)
 
 
+def share_id(at: float) -> str:
+    """The number of a share order, of one of its parts, or of a return, 28 digits."""
+    return "3000842" + _digits(3) + _day(at) + _digits(10)
+
+
 def prepay_id(at: float) -> str:
     """The number of a prepared payment, 36 characters."""
     return f"wx{datetime.fromtimestamp(at, SHANGHAI):%d%H%M%S}" + secrets.token_hex(13)

@@ -8,7 +8,7 @@ import aiohttp
 
 from simulator.books import Row
 from simulator.faults import Altered, Postponed, Repeated, Unsent, Untrue
-from simulator.pay import notices, refunds
+from simulator.pay import notices, profit_sharing, refunds, share_returns
 from simulator.pay.notices import GOOD, VARIANTS, Outcome, Variant
 from simulator.platform import Platform
 
@@ -29,6 +29,8 @@ class Postman:
             while True:
                 try:
                     self._settle_refunds()
+                    profit_sharing.settle_due(self._platform)
+                    share_returns.settle_due(self._platform)
                     self._send_notices()
                 except Exception:
                     log.exception("the background work failed")
@@ -65,6 +67,8 @@ class Postman:
         books, now = self._platform.books, self._platform.clock.now()
         times = (
             books.value("SELECT min(settles_at) FROM refunds WHERE status = 'PROCESSING'"),
+            books.value("SELECT min(settles_at) FROM share_orders WHERE state = 'PROCESSING'"),
+            books.value("SELECT min(settles_at) FROM share_returns WHERE result = 'PROCESSING'"),
             books.value(
                 "SELECT min(next_attempt_at) FROM notices WHERE state = 'PENDING' AND next_attempt_at > ?",
                 now,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from simulator.books import Row
 from simulator.clock import rfc3339
-from simulator.pay import funds, notices, numbers, transactions
+from simulator.pay import frozen, funds, notices, numbers, transactions
 from simulator.pay.door import Body, Call, read
 from simulator.pay.errors import PayError, invalid, wrong_field
 from simulator.pay.transactions import Fen, OrderNumber
@@ -69,7 +69,8 @@ def refund(call: Call) -> dict[str, Any]:
             raise invalid("订单金额或退款金额与之前请求不一致，请核实后再试", inner=268448010)
         return shown(platform, before)
     payer_refund_fen, fee_back_fen = _shares(call, order, asked)
-    if funds.balance_fen(books) + fee_back_fen < asked.amount.refund:
+    own_frozen_fen = frozen.amount_fen(platform, order["out_trade_no"])
+    if frozen.available_fen(platform) + own_frozen_fen + fee_back_fen < asked.amount.refund:
         raise PayError(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起")
     after = platform.rules.refund_settles_after_seconds
     row = {
@@ -94,6 +95,7 @@ def refund(call: Call) -> dict[str, Any]:
             "UPDATE transactions SET trade_state = 'REFUND' WHERE out_trade_no = ?", order["out_trade_no"]
         )
         _move_money(platform, row, sign=-1)
+        frozen.shrink(platform, order["out_trade_no"], asked.amount.refund - fee_back_fen)
     platform.clock.wake()
     return shown(platform, row)
 

@@ -182,6 +182,11 @@ def find(platform: Platform, out_trade_no: str) -> Row | None:
     return {**order, "trade_state": "CLOSED", "closed_at": ends_at}
 
 
+def shares_profit(order: Row) -> bool:
+    """Whether the order was placed for profit sharing, which freezes its money (wechat.md 5.13)."""
+    return bool((json.loads(order["request"]).get("settle_info") or {}).get("profit_sharing"))
+
+
 def shown(platform: Platform, order: Row) -> dict[str, Any]:
     """An order as queries and notices show it."""
     state = order["trade_state"]

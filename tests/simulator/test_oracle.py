@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from wechatpayv3 import WeChatPay, WeChatPayType
 
-from tests.simulator.support import Json, Merchant, Shop
+from tests.simulator.support import Json, Merchant, Shop, eventually
 
 
 @pytest.fixture(params=["public_key", "certificate"])
@@ -68,6 +68,40 @@ async def test_an_order_is_closed_through_the_library(oracle: WeChatPay, merchan
     status, text = await asyncio.to_thread(oracle.close, out_trade_no=number)
     assert (status, len(text)) == (204, 0)
     assert (await called(oracle.query, out_trade_no=number))["trade_state"] == "CLOSED"
+
+
+async def test_profit_is_shared_and_taken_back_through_the_library(
+    oracle: WeChatPay, merchant: Merchant
+) -> None:
+    rules = {"share_possible_after_seconds": 0, "share_settles_after_seconds": 0}
+    await merchant.simulator.control("PUT", "/rules", rules)
+    partner = {"account_type": "MERCHANT_ID", "account": "1900000109"}
+    relation = {"relation_type": "CUSTOM", "custom_relation": "合伙人", "name": "云上咖啡有限公司"}
+    await called(oracle.profitsharing_add_receiver, **partner, **relation)
+    number = await merchant.paid(settle_info={"profit_sharing": True})
+    paid = (await called(oracle.query, out_trade_no=number))["transaction_id"]
+    left = await called(oracle.profitsharing_amount_query, transaction_id=paid)
+    assert left == {"transaction_id": paid, "unsplit_amount": 9_920}
+    part = {"type": "MERCHANT_ID", "account": "1900000109", "amount": 888, "description": "分润"}
+    share = {"transaction_id": paid, "out_order_no": "ORACLEPS1"}
+    await called(oracle.profitsharing_order, **share, receivers=[part], unfreeze_unsplit=False)
+    await settled(oracle.profitsharing_order_query, {"state": "FINISHED"}, **share)
+    rest = {"transaction_id": paid, "out_order_no": "ORACLEUF1"}
+    await called(oracle.profitsharing_unfreeze, **rest, description="解冻全部剩余资金")
+    await settled(oracle.profitsharing_order_query, {"state": "FINISHED"}, **rest)
+    back = {"out_return_no": "ORACLEBK1", "out_order_no": "ORACLEPS1"}
+    wish = {"return_mchid": "1900000109", "amount": 888, "description": "用户退款"}
+    await called(oracle.profitsharing_return, **back, **wish)
+    await settled(oracle.profitsharing_return_query, {"result": "SUCCESS", "amount": 888}, **back)
+    await called(oracle.profitsharing_delete_receiver, **partner)
+
+
+async def settled(function: Callable[..., tuple[int, str]], wanted: Json, **arguments: object) -> None:
+    async def holds() -> bool:
+        answer = await called(function, **arguments)
+        return {name: answer[name] for name in wanted} == wanted
+
+    await eventually(holds)
 
 
 async def called(function: Callable[..., tuple[int, str]], **arguments: object) -> Json:
