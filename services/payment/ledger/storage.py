@@ -28,6 +28,8 @@ class Account(StrEnum):
     ORDER_RECEIPTS = "order_receipts"
     REFUNDS_PAYABLE = "refunds_payable"
     SURPLUS_PAYABLE = "surplus_payable"
+    PROVIDER_FEES = "provider_fees"
+    MERCHANT_ACCOUNT = "merchant_account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +48,12 @@ class Ledger:
         self._connection = connection
 
     async def post(
-        self, source: Source, entries: Mapping[Account, int], *, payment_id: UUID, at: datetime
+        self, source: Source, entries: Mapping[Account, int], *, payment_id: UUID | None, at: datetime
     ) -> None:
-        """Append one movement; ``entries`` are fen by account. The database refuses an unbalanced or repeated one."""
+        """Append one movement, of one payment or of a whole day; ``entries`` are fen by account.
+
+        The database refuses an unbalanced or repeated one.
+        """
         journal_id = new_id()
         await self._connection.execute(
             _POST,

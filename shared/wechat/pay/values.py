@@ -103,6 +103,8 @@ class Refund:
     payer_refund_fen: int | None
     user_received_account: str | None
     success_time: datetime | None
+    create_time: datetime | None = None
+    """When it was accepted, which is the day of its bill; notices do not tell."""
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> "Refund":
@@ -124,6 +126,7 @@ class Refund:
                 payer_refund_fen=_optional_fen(amount.get("payer_refund")),
                 user_received_account=said.get("user_received_account"),
                 success_time=instant(said.get("success_time")),
+                create_time=instant(said.get("create_time")),
             )
 
 
