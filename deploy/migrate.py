@@ -3,15 +3,12 @@
 import asyncio
 import sys
 
-from pydantic import SecretStr
-from pydantic_settings import SettingsConfigDict
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.layout import PACKAGES
 from deploy.local.postgres_roles import rights
+from deploy.owners import owner_engine, owner_url
 from shared.migrations import migrate
-from shared.settings import PrefixedSettings
 
 
 async def migrate_all(names: list[str]) -> dict[str, list[str]]:
@@ -20,24 +17,10 @@ async def migrate_all(names: list[str]) -> dict[str, list[str]]:
 
 
 async def _migrate(name: str) -> list[str]:
-    url = _owner_url(name)
-    engine = create_async_engine(url)
-    try:
-        async with engine.begin() as connection:
-            for statement in rights(name):
-                await connection.execute(text(statement))
-    finally:
-        await engine.dispose()
-    return await migrate(url, f"{PACKAGES[name]}.migrations")
-
-
-def _owner_url(name: str) -> str:
-    class Owner(PrefixedSettings):
-        model_config = SettingsConfigDict(env_prefix=f"{name}_", extra="ignore")
-
-        migration_database_url: SecretStr
-
-    return Owner().migration_database_url.get_secret_value()
+    async with owner_engine(name) as engine, engine.begin() as connection:
+        for statement in rights(name):
+            await connection.execute(text(statement))
+    return await migrate(owner_url(name), f"{PACKAGES[name]}.migrations")
 
 
 def main() -> None:

@@ -9,10 +9,12 @@ from shared.process import work
 from shared.resources import Resources
 from shared.worker import Worker
 
+REACTIONS = (facts,)
+
 
 def create_worker(resources: Resources, transport: Transport) -> Worker:
     """Everything of the analytics service that happens without a request."""
-    return Worker(resources, transport, reactions=[facts], timers=[collect])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[collect])
 
 
 def main() -> None:

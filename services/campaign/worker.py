@@ -10,10 +10,12 @@ from shared.process import work
 from shared.resources import Resources
 from shared.worker import Worker
 
+REACTIONS = (coupons, buyers)
+
 
 def create_worker(resources: Resources, transport: Transport) -> Worker:
     """Everything of the campaign service that happens without a request."""
-    return Worker(resources, transport, reactions=[coupons, buyers], timers=[coupon_timers])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[coupon_timers])
 
 
 def main() -> None:

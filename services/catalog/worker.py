@@ -10,10 +10,12 @@ from shared.messaging.transport import Transport
 from shared.process import work
 from shared.worker import Worker
 
+REACTIONS = (stock, products)
+
 
 def create_worker(resources: CatalogResources, transport: Transport) -> Worker:
     """Everything of the catalog service that happens without a request."""
-    return Worker(resources, transport, reactions=[stock, products], timers=[search, imports])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[search, imports])
 
 
 def main() -> None:

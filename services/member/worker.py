@@ -8,10 +8,12 @@ from shared.messaging.transport import Transport
 from shared.process import work
 from shared.worker import Worker
 
+REACTIONS = (order_rewards,)
+
 
 def create_worker(resources: MemberResources, transport: Transport) -> Worker:
     """Everything of the member service that happens without a request."""
-    return Worker(resources, transport, reactions=[order_rewards], timers=[points])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[points])
 
 
 def main() -> None:

@@ -10,10 +10,12 @@ from shared.messaging.transport import Transport
 from shared.process import work
 from shared.worker import Worker
 
+REACTIONS = (orders, refunds)
+
 
 def create_worker(resources: OrderResources, transport: Transport) -> Worker:
     """Everything of the order service that happens without a request."""
-    return Worker(resources, transport, reactions=[orders, refunds], timers=[order_timers, shipments])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[order_timers, shipments])
 
 
 def main() -> None:

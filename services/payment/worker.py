@@ -9,10 +9,12 @@ from shared.messaging.transport import Transport
 from shared.process import work
 from shared.worker import Worker
 
+REACTIONS = (refunds,)
+
 
 def create_worker(resources: PaymentResources, transport: Transport) -> Worker:
     """Everything of the payment service that happens without a request."""
-    return Worker(resources, transport, reactions=[refunds], timers=[payments, refund_timers])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[payments, refund_timers])
 
 
 def main() -> None:

@@ -28,16 +28,22 @@ class Received(Generic[E]):
 
 HandleOne = Callable[[UnitOfWork, Received[Any]], Awaitable[None]]
 HandleMany = Callable[[UnitOfWork, Sequence[Received[Any]]], Awaitable[None]]
+Forget = Callable[[UnitOfWork], Awaitable[None]]
+"""Undoes all that a reaction ever did, so that it can be made again from the owners' events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """One queue and what is done with its events; the name is ``service.verb-noun``."""
+    """One queue and what is done with its events; the name is ``service.verb-noun``.
+
+    One that can ``forget`` keeps a projection: what others own, in the shape that this service needs.
+    """
 
     name: str
     types: tuple[type[Event], ...]
     handle: HandleMany
     purpose: str
+    forget: Forget | None = None
 
 
 class Reactions:
@@ -60,16 +66,24 @@ class Reactions:
 
         return declare
 
-    def on_batch(self, *types: type[Event]) -> Callable[[HandleMany], HandleMany]:
-        """React to many events in a fixed number of statements."""
+    def on_batch(
+        self, *types: type[Event], forget: Forget | None = None
+    ) -> Callable[[HandleMany], HandleMany]:
+        """React to many events in a fixed number of statements; ``forget`` makes it a projection."""
 
         def declare(handle: HandleMany) -> HandleMany:
-            self._declare(types, handle, handle)
+            self._declare(types, handle, handle, forget)
             return handle
 
         return declare
 
-    def _declare(self, types: tuple[type[Event], ...], handle: HandleMany, named: Callable[..., Any]) -> None:
+    def _declare(
+        self,
+        types: tuple[type[Event], ...],
+        handle: HandleMany,
+        named: Callable[..., Any],
+        forget: Forget | None = None,
+    ) -> None:
         name = f"{self._service}.{named.__name__.replace('_', '-')}"
         purpose = (named.__doc__ or "").strip().split("\n")[0]
-        self.all.append(Reaction(name, types, handle, purpose))
+        self.all.append(Reaction(name, types, handle, purpose, forget))

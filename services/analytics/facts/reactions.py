@@ -11,7 +11,11 @@ from shared.messaging.reactions import Reactions, Received
 reactions = Reactions("analytics")
 
 
-@reactions.on_batch(*EVENT_TYPES.values())
+async def forget_nothing(_: UnitOfWork) -> None:
+    """Facts carry their event's id: those that are recorded again replace themselves."""
+
+
+@reactions.on_batch(*EVENT_TYPES.values(), forget=forget_nothing)
 async def record_facts(work: UnitOfWork, received: Sequence[Received[Event]]) -> None:
     """Record what every service announces, for the numbers."""
     await FactBuffer(work.connection).add(

@@ -12,6 +12,7 @@ _REMEMBER = text(
     " SELECT * FROM unnest(CAST(:member_ids AS uuid[]), CAST(:paid_at AS timestamptz[])) AS b(member_id, paid_at)"
     " ORDER BY member_id ON CONFLICT DO NOTHING"
 )
+_FORGET = text("DELETE FROM buyers")
 _HAS_BOUGHT = text("SELECT EXISTS (SELECT FROM buyers WHERE member_id = :member_id)")
 
 
@@ -25,6 +26,10 @@ class Buyers:
         """Remember these members; who is known already stays as they are."""
         values = {"member_ids": list(paid_at), "paid_at": list(paid_at.values())}
         await self._connection.execute(_REMEMBER, values)
+
+    async def forget(self) -> None:
+        """Forget them all."""
+        await self._connection.execute(_FORGET)
 
     async def has_bought(self, member_id: UUID) -> bool:
         """Whether a member has ever paid an order."""

@@ -13,7 +13,12 @@ from shared.messaging.reactions import Reactions, Received
 reactions = Reactions("catalog")
 
 
-@reactions.on_batch(OrderPaid)
+async def forget_sales(work: UnitOfWork) -> None:
+    """Nothing was ever sold, as far as lists and search results are concerned."""
+    await search.rank_by_sales(work.connection, await Products(work.connection).forget_sales())
+
+
+@reactions.on_batch(OrderPaid, forget=forget_sales)
 async def count_sales(work: UnitOfWork, received: Sequence[Received[OrderPaid]]) -> None:
     """Count the units sold of each product, by which lists and search results are ordered."""
     sold: Counter[UUID] = Counter()

@@ -59,6 +59,7 @@ _REFRESH_PRICES = text(
     " SELECT product_id, min(price_fen) AS lowest, max(price_fen) AS highest, max(market_price_fen) AS market"
     " FROM skus WHERE product_id = ANY(:product_ids) AND is_active GROUP BY product_id) s WHERE s.product_id = p.id"
 )
+_FORGET_SALES = text("UPDATE products SET sales = 0 WHERE sales > 0 RETURNING id")
 _COUNT_SALES = text(
     "WITH sold AS (SELECT * FROM unnest(CAST(:product_ids AS uuid[]), CAST(:quantities AS integer[]))"
     " AS s(product_id, quantity)),"
@@ -125,6 +126,10 @@ class Products:
         await self._connection.execute(
             _COUNT_SALES, {"product_ids": list(quantities), "quantities": list(quantities.values())}
         )
+
+    async def forget_sales(self) -> list[UUID]:
+        """Begin to count from zero; returns the products that had been sold."""
+        return list((await self._connection.execute(_FORGET_SALES)).scalars())
 
     async def _write(self, statement: TextClause, values: Sequence[Product | Sku], at: datetime) -> int:
         if not values:
