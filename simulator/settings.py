@@ -1,6 +1,7 @@
 """How the simulator is started: `SIMULATOR_…` environment variables."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,19 @@ class SimulatorSettings(BaseSettings):
     def base_url(self) -> str:
         """The address that goes into bill download links."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+
+class BillDamage(BaseModel):
+    """One row that a bill gets wrong: `number` is the merchant's number of the trade, or of a movement's voucher.
+
+    Left out; one fen too high; in another state, or of an unknown business; not an amount; twice; or made up.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bill: Literal["trade", "fund"] = "trade"
+    kind: Literal["omit", "misstate", "restate", "garble", "repeat", "invent"]
+    number: str
 
 
 class Rules(BaseModel):
@@ -48,10 +62,16 @@ class Rules(BaseModel):
     """Callers that may fetch access tokens; empty lets everybody (wechat.md 1.5, 40164)."""
     fee_bp: int = Field(60, ge=0, le=1000)
     """WeChat Pay's fee on payments, in basis points; given back pro rata with refunds."""
-    bill_omits_out_trade_no: str | None = None
-    """The order whose payment the trade bill forgets, to test a shop's reconciliation."""
-    bill_misstates_out_trade_no: str | None = None
-    """The order whose payment the trade bill states one fen too high."""
+    bill_damages: tuple[BillDamage, ...] = ()
+    """What bills get wrong, to test a shop's reconciliation."""
+    bill_summary_differs_by_fen: int = 0
+    """By how much the trade bill's summary differs from its rows."""
+    bill_hash_is_wrong: bool = False
+    """Whether bills are announced with the hash of another file."""
+    bill_link_seconds: float = Field(300.0, ge=0)
+    """How long a bill's download link lives (wechat.md 5.11)."""
+    bill_day_ends_early_seconds: float = Field(0.0, ge=0)
+    """How long before midnight what happens is billed on the next day already."""
     share_max_bp: int = Field(3000, ge=0, le=10_000)
     """How much of an order may be shared, in basis points (wechat.md 5.13)."""
     share_possible_after_seconds: float = Field(60.0, ge=0)

@@ -15,7 +15,6 @@ from simulator.pay.errors import PayError, invalid, wrong_field
 
 READY_HOUR = 10
 KEPT_DAYS = 92
-LINK_SECONDS = 300
 TRADE_TYPES = ("ALL", "SUCCESS", "REFUND")
 FUND_ACCOUNTS = ("BASIC", "OPERATION", "FEES", "ALL")
 
@@ -24,21 +23,23 @@ def trade_bill(call: Call) -> dict[str, Any]:
     """Prepare the payments and refunds of one day for download."""
     day = _finished_day(call)
     kind = _choice(call, "bill_type", TRADE_TYPES, default="ALL")
-    return _prepared(call, f"{day}-{kind}.csv", bill_files.trades(call.platform, *_bounds(day), kind=kind))
+    return _prepared(
+        call, f"{day}-{kind}.csv", bill_files.trades(call.platform, *_bounds(call, day), kind=kind)
+    )
 
 
 def fund_bill(call: Call) -> dict[str, Any]:
     """Prepare the movements of the merchant's money of one day for download; only the basic account has any."""
     day = _finished_day(call)
     account = _choice(call, "account_type", FUND_ACCOUNTS, default="BASIC")
-    file = bill_files.movements(call.platform, *_bounds(day)) if account in ("BASIC", "ALL") else None
+    file = bill_files.movements(call.platform, *_bounds(call, day)) if account in ("BASIC", "ALL") else None
     return _prepared(call, f"{day}-{account}.csv", file)
 
 
 def download(call: Call) -> Response:
-    """The file behind a link of the last five minutes. The answer is not signed."""
+    """The file behind a link that has not expired. The answer is not signed."""
     bill = call.platform.books.row("SELECT * FROM bills WHERE token = ?", call.query.get("token", ""))
-    if bill is None or call.now >= bill["created_at"] + LINK_SECONDS:
+    if bill is None or call.now >= bill["created_at"] + call.platform.rules.bill_link_seconds:
         raise invalid("账单下载链接已失效，请重新申请")
     return Response(bill["content"], media_type="application/octet-stream")
 
@@ -58,7 +59,7 @@ def _prepared(call: Call, name: str, file: str | None) -> dict[str, Any]:
     )
     return {
         "hash_type": "SHA1",
-        "hash_value": hashlib.sha1(plain).hexdigest(),
+        "hash_value": hashlib.sha1(plain + b"!" * call.platform.rules.bill_hash_is_wrong).hexdigest(),
         "download_url": f"{call.platform.settings.base_url}/v3/billdownload/file?token={token}",
     }
 
@@ -84,6 +85,7 @@ def _choice(call: Call, name: str, allowed: tuple[str, ...], *, default: str) ->
     return value
 
 
-def _bounds(day: date) -> tuple[float, float]:
+def _bounds(call: Call, day: date) -> tuple[float, float]:
     start = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
-    return start.timestamp(), (start + timedelta(days=1)).timestamp()
+    early = call.platform.rules.bill_day_ends_early_seconds
+    return start.timestamp() - early, (start + timedelta(days=1)).timestamp() - early

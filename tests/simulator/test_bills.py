@@ -108,14 +108,77 @@ async def test_a_download_link_needs_a_signature_and_lives_five_minutes(merchant
     assert (await merchant.call("GET", path)).status_code == 400
 
 
+async def test_a_link_may_live_half_a_minute(merchant: Merchant) -> None:
+    await merchant.simulator.set_clock("2026-01-02T10:11:12+08:00")
+    await merchant.paid()
+    await merchant.simulator.control("PUT", "/rules", {"bill_link_seconds": 30})
+    await merchant.simulator.set_clock("2026-01-03T10:00:00+08:00")
+    url = (await merchant.call("GET", TRADES)).json()["download_url"]
+    path = url.removeprefix(merchant.simulator.url)
+    await merchant.simulator.advance(28)
+    assert (await merchant.call("GET", path)).status_code == 200
+    await merchant.simulator.advance(2)
+    expired = await merchant.call("GET", path)
+    assert (expired.status_code, expired.json()["code"]) == (400, "INVALID_REQUEST")
+
+
 async def test_a_bill_can_be_made_wrong_for_a_reconciliation_to_find(merchant: Merchant) -> None:
     await merchant.simulator.set_clock("2026-01-02T10:11:12+08:00")
-    one, two = await merchant.paid(), await merchant.paid()
-    rules = {"bill_omits_out_trade_no": one, "bill_misstates_out_trade_no": two}
-    await merchant.simulator.control("PUT", "/rules", rules)
+    one, two, three, four, five = [await merchant.paid() for _ in range(5)]
+    kinds = {
+        one: "omit",
+        two: "misstate",
+        three: "restate",
+        four: "repeat",
+        five: "garble",
+        "MADEUP": "invent",
+    }
+    damages = [{"kind": kind, "number": number} for number, kind in kinds.items()]
+    await merchant.simulator.control("PUT", "/rules", {"bill_damages": damages})
     await merchant.simulator.set_clock("2026-01-03T10:00:00+08:00")
-    rows, _ = await bill(merchant, TRADES)
-    assert [(row["商户订单号"], row["订单金额"]) for row in rows] == [(two, "99.81")]
+    rows, summary = await bill(merchant, TRADES)
+    assert [(row["商户订单号"], row["订单金额"], row["交易状态"]) for row in rows] == [
+        (two, "99.81", "SUCCESS"),
+        (three, "99.80", "REVOKED"),
+        (four, "99.80", "SUCCESS"),
+        (four, "99.80", "SUCCESS"),
+        (five, "9.999", "SUCCESS"),
+        ("MADEUP", "0.01", "SUCCESS"),
+    ]
+    assert (summary["总交易单数"], summary["订单总金额"]) == ("6", "499.02")
+
+
+async def test_a_fund_bill_can_be_made_wrong_too(merchant: Merchant) -> None:
+    await merchant.simulator.set_clock("2026-01-02T10:11:12+08:00")
+    one, two = await merchant.paid(), await merchant.paid()
+    damages = [
+        {"bill": "fund", "kind": "omit", "number": one},
+        {"bill": "fund", "kind": "restate", "number": two},
+    ]
+    await merchant.simulator.control("PUT", "/rules", {"bill_damages": damages})
+    await merchant.simulator.set_clock("2026-01-03T10:00:00+08:00")
+    rows, _ = await bill(merchant, FUNDS)
+    assert [(row["业务凭证号"], row["业务类型"]) for row in rows] == [(two, "其他"), (two, "其他")]
+
+
+async def test_a_bill_can_be_announced_with_the_hash_of_another_file(merchant: Merchant) -> None:
+    await merchant.simulator.set_clock("2026-01-02T10:11:12+08:00")
+    await merchant.paid()
+    await merchant.simulator.set_clock("2026-01-03T10:00:00+08:00")
+    right = (await merchant.call("GET", TRADES)).json()["hash_value"]
+    await merchant.simulator.control("PUT", "/rules", {"bill_hash_is_wrong": True})
+    assert (await merchant.call("GET", TRADES)).json()["hash_value"] != right
+
+
+async def test_a_day_may_end_before_midnight(merchant: Merchant) -> None:
+    await merchant.simulator.set_clock("2026-01-02T23:59:30+08:00")
+    await merchant.paid()
+    await merchant.simulator.control("PUT", "/rules", {"bill_day_ends_early_seconds": 60})
+    await merchant.simulator.set_clock("2026-01-04T10:00:00+08:00")
+    empty = await merchant.call("GET", TRADES)
+    assert (empty.status_code, empty.json()["code"]) == (400, "NO_STATEMENT_EXIST")
+    rows, _ = await bill(merchant, TRADES.replace("01-02", "01-03"))
+    assert [row["交易时间"][:10] for row in rows] == ["2026-01-02"]
 
 
 async def bill(merchant: Merchant, url: str) -> tuple[list[Json], Json]:
