@@ -254,10 +254,19 @@ ROUTES: tuple[Route, ...] = (
         "GET /operator/payments",
         "GET /operator/payments/{order_id}",
         "GET /operator/refund-attempts",
+        "GET /operator/surplus-payments",
         "GET /operator/cash-accounts",
         "GET /operator/payment-security-events",
     ),
-    *_operator("payment", "finance", "POST /operator/refund-attempts/{out_refund_no}/retry"),
+    *_operator(
+        "payment",
+        "finance",
+        "POST /operator/payments/{order_id}/confirm",
+        "POST /operator/payments/{order_id}/dispute-decision",
+        "POST /operator/refund-attempts/{out_refund_no}/retry",
+        "POST /operator/refund-attempts/{out_refund_no}/redirect",
+        "POST /operator/refund-attempts/{out_refund_no}/settle-outside",
+    ),
     *_callback("payment", "POST /callbacks/wechat-pay/payments", "POST /callbacks/wechat-pay/refunds"),
     # analytics
     *_public("analytics", "POST /behaviour-events"),
@@ -271,6 +280,7 @@ ROUTES: tuple[Route, ...] = (
     # what every service shows of itself
     *_of_each_service("audit-log", "auditor"),
     *_of_each_service("events", "operations service_desk auditor"),
+    *_of_each_service("backlog", "operations auditor"),
     *_of_each_service("parked-events", "operations auditor"),
     *_of_each_service("parked-events", "operations", method="POST", rest="/{reaction}/{event_id}/replay"),
 )

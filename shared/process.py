@@ -10,7 +10,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import uvicorn
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -38,6 +40,7 @@ R = TypeVar("R", bound=Resources)
 
 IDLE_SECONDS = 15
 STOP_SECONDS = 20
+METRICS_SECONDS = 15
 
 
 def serve(
@@ -151,9 +154,20 @@ async def stopping() -> AsyncIterator[asyncio.Event]:
 def _prepare(process: str, settings_class: type[S]) -> S:
     settings = settings_class.from_environment()
     configure_logging(process, settings.log_level)
-    exporter = OTLPSpanExporter(endpoint=settings.otlp_endpoint) if settings.otlp_endpoint else None
-    configure_telemetry(process, sample_ratio=settings.trace_sample_ratio, exporter=exporter)
+    collector = settings.otlp_endpoint
+    configure_telemetry(
+        process,
+        sample_ratio=settings.trace_sample_ratio,
+        exporter=OTLPSpanExporter(f"{collector}/v1/traces") if collector else None,
+        metric_reader=_reader(f"{collector}/v1/metrics") if collector else None,
+    )
     return settings
+
+
+def _reader(url: str) -> MetricReader:
+    return PeriodicExportingMetricReader(
+        OTLPMetricExporter(url), export_interval_millis=METRICS_SECONDS * 1000
+    )
 
 
 def _liveness() -> ASGIApp:

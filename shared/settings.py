@@ -62,7 +62,7 @@ class ServiceSettings(PrefixedSettings):
     service_urls: dict[str, str] = {}
     log_level: str = "INFO"
     trace_sample_ratio: float = 0.01
-    otlp_endpoint: str | None = None
+    otlp_endpoint: str | None = None  # the collector's base URL, as http://collector:4318
 
 
 class MiniProgramAccount(BaseSettings):

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -22,14 +24,23 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
-def configure_telemetry(process: str, *, sample_ratio: float, exporter: SpanExporter | None) -> None:
-    """Export this process's sampled spans; without an exporter only trace ids are carried on."""
+def configure_telemetry(
+    process: str,
+    *,
+    sample_ratio: float,
+    exporter: SpanExporter | None = None,
+    metric_reader: MetricReader | None = None,
+) -> None:
+    """Export this process's sampled spans and its gauges; without an exporter only trace ids are carried on."""
     global _ratio
     _ratio = sample_ratio
+    resource = Resource.create({"service.name": f"jishi-{process}"})
     if exporter is not None:
-        provider = TracerProvider(resource=Resource.create({"service.name": f"jishi-{process}"}))
+        provider = TracerProvider(resource=resource)
         provider.add_span_processor(BatchSpanProcessor(exporter))
         trace.set_tracer_provider(provider)
+    if metric_reader is not None:
+        metrics.set_meter_provider(MeterProvider([metric_reader], resource=resource))
 
 
 def traceparent() -> str | None:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.database import committing_each
+from shared.backlog import Gauges, backlog
+from shared.database import committing_each, reading
 from shared.finishing import STOP_SECONDS, finish
 from shared.messaging.consumer import Consumer
 from shared.messaging.reactions import Reaction, Reactions
@@ -20,6 +21,7 @@ from shared.timers.loop import Run, TimerLoop, Timers
 log = logging.getLogger(__name__)
 
 RETRY_POLL_SECONDS = 0.5
+BACKLOG_SECONDS = 15.0
 RESTART_SECONDS = 1.0
 
 R = TypeVar("R", bound=Resources)
@@ -60,6 +62,7 @@ class Worker:
             tasks.create_task(kept_running("relay", self._relay.run))
             tasks.create_task(kept_running("timers", self.timer_loop.run))
             tasks.create_task(kept_running("retries", self._retry_stalled))
+            tasks.create_task(kept_running("backlog", self._show_backlog))
             for reaction in self.reactions:
                 tasks.create_task(kept_running(reaction.name, self._consuming(reaction)))
             for loop in self._loops:
@@ -96,6 +99,16 @@ class Worker:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("stalled events unreachable", extra={"error": repr(error)[:300]})
             await asyncio.sleep(RETRY_POLL_SECONDS)
+
+    async def _show_backlog(self) -> None:
+        gauges = Gauges(self.resources.name)
+        while True:
+            try:
+                async with reading(self.resources.engine) as connection:
+                    gauges.show(await backlog(connection, at=self.resources.clock.now()))
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("backlog unknown", extra={"error": repr(error)[:300]})
+            await asyncio.sleep(BACKLOG_SECONDS)
 
 
 async def kept_running(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -22,6 +22,8 @@ from shared.events.order import (
     OrderShipped,
     RefundedLine,
     RefundRequested,
+    ReplacedLine,
+    ReplacementShipped,
 )
 from shared.events.payment import PaymentSucceeded, RefundFailed, RefundSucceeded, SurplusRefunded
 
@@ -52,5 +54,7 @@ __all__ = [
     "RefundRequested",
     "RefundSucceeded",
     "RefundedLine",
+    "ReplacedLine",
+    "ReplacementShipped",
     "SurplusRefunded",
 ]

@@ -39,6 +39,17 @@ class RefundedLine(BaseModel):
     restock_quantity: int = Field(default_factory=lambda told: told["quantity"])
 
 
+class ReplacedLine(BaseModel):
+    """Units of a SKU that were replaced; of those that came back ``restock_quantity`` go back on the shelf."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    order_line_id: UUID
+    sku_id: UUID
+    quantity: int
+    restock_quantity: int
+
+
 class OrderPlaced(Event):
     """An order holds its stock, coupon and points, and waits for payment."""
 
@@ -194,3 +205,17 @@ class AfterSaleChanged(Event):
     reason: str | None
     refund_id: UUID | None
     changed_at: datetime
+
+
+class ReplacementShipped(Event):
+    """New units left for those that came back in an exchange; their stock is held under ``after_sale_id``."""
+
+    type: ClassVar[str] = "replacement.shipped.v1"
+    subject: ClassVar[str] = "after_sale_id"
+    announced_by: ClassVar[str] = "order"
+
+    after_sale_id: UUID
+    order_id: UUID
+    member_id: UUID
+    lines: list[ReplacedLine]
+    shipped_at: datetime

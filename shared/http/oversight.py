@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from shared.backlog import backlog
 from shared.database import UnitOfWork
 from shared.http.bodies import StrictRoute, View
 from shared.http.callers import Auditor, Editor, Overseer
@@ -43,6 +44,17 @@ class ParkedEventView(View):
     parked_at: datetime
 
 
+class BacklogView(View):
+    """What a service still has to do; ages in seconds."""
+
+    unsent_events: int
+    oldest_unsent_seconds: float
+    waiting_events: int
+    parked_events: int
+    due_timers: int
+    timer_lag_seconds: float
+
+
 class ReplayView(View):
     """An event that is, or was, tried again."""
 
@@ -69,6 +81,11 @@ def oversight_router() -> APIRouter:
             items=[AuditEntryView.model_validate(entry) for entry in entries[:limit]],
             next=following(entries, limit, place=lambda entry: entry.position),
         )
+
+    @router.get("/backlog")
+    async def show_backlog(caller: Overseer, work: Work, now: Now) -> BacklogView:
+        """What this service still has to do: a service that keeps up shows small numbers."""
+        return BacklogView.model_validate(await backlog(work.connection, at=now))
 
     @router.get("/parked-events")
     async def parked_events(

@@ -43,7 +43,6 @@ _FAILED = text(
     "UPDATE timers SET leased_until = now() + make_interval(secs => :pause), last_error = :error"
     " WHERE id = :id AND generation = :generation"
 )
-_LAG = text("SELECT extract(epoch FROM :now - min(due_at)) FROM timers WHERE due_at <= :now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +131,6 @@ class TimerLoop(Generic[R]):
             await transact(self._engine, lambda work: _pause(work, timer, error))
         except (SQLAlchemyError, OSError):
             log.warning("timers unreachable", extra=about)  # the lease runs out, and it is run again
-
-    async def lag_seconds(self) -> float:
-        """How late the oldest due timer is."""
-        async with self._engine.connect() as connection:
-            lag = (await connection.execute(_LAG, {"now": self._clock.now()})).scalar_one_or_none()
-            return float(lag or 0)
 
 
 async def _finish(work: UnitOfWork, timer: Timer, again_at: datetime | None) -> None:

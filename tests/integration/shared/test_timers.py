@@ -265,14 +265,3 @@ async def test_a_stop_in_good_order_finishes_the_timers_in_hand(alarm: Alarm) ->
     await asyncio.gather(running, return_exceptions=True)
     assert [timer.key for timer in alarm.ran] == ["one"]
     assert await alarm.count() == 0
-
-
-async def test_the_lag_is_how_late_the_oldest_due_timer_is(engine: AsyncEngine) -> None:
-    alarm = Alarm(engine)
-    long_ago = datetime(1990, 1, 1, tzinfo=UTC)
-    alarm.clock.set(long_ago)
-    assert await alarm.loop().lag_seconds() == 0
-    await alarm.set("one", due_at=long_ago - timedelta(seconds=90))
-    assert await alarm.loop().lag_seconds() == 90
-    await alarm.loop().run_due()
-    assert await alarm.loop().lag_seconds() == 0
