@@ -13,7 +13,7 @@ SAY_EVERY_SECONDS = 20.0
 UNFINISHED: dict[str, str] = {
     "unsent events": "(SELECT count(*) FROM outbox WHERE sent_at IS NULL)",
     "waiting events": "(SELECT count(*) FROM stalled_events WHERE state <> 'parked')",
-    "due timers": "(SELECT count(*) FROM timers WHERE due_at <= now())",
+    "due timers": "(SELECT count(*) FROM timers WHERE due_at <= now() AND key <> 'daily')",
 }
 OF_SERVICE: dict[str, dict[str, str]] = {
     "order": {
@@ -25,7 +25,7 @@ OF_SERVICE: dict[str, dict[str, str]] = {
         "open refunds": "(SELECT count(*) FROM refunds WHERE status = 'processing')",
     },
 }
-"""What must come to an end; timers of the far future (receipt by itself, the last look at a closed attempt) may wait."""
+"""What must come to an end; daily timers and those of the far future (receipt by itself, the last look at a closed attempt) may wait."""
 
 
 class NeverAtRest(TimeoutError):

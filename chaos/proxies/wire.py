@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 
 class Conversation(Protocol):
@@ -68,8 +68,7 @@ class _Client(asyncio.Protocol):
         self._connecting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._near = transport
+        self._near = cast(asyncio.Transport, transport)
         self._wire.connections.add(self)
         self._wire.open.add(self._conversation)
         self._connecting = asyncio.get_running_loop().create_task(self._connect())
