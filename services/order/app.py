@@ -2,6 +2,9 @@
 
 from fastapi import FastAPI
 
+from services.order.after_sales.api import router as after_sales
+from services.order.after_sales.operator_api import router as operator_after_sales
+from services.order.after_sales.rules_api import router as after_sale_rules
 from services.order.carts.api import router as carts
 from services.order.checkout.api import router as checkout
 from services.order.freight.api import router as freight
@@ -28,6 +31,9 @@ def create_app(resources: OrderResources) -> FastAPI:
         shipments,
         logistics,
         refunds,
+        after_sales,
+        operator_after_sales,
+        after_sale_rules,
         freight,
         rules,
         title="Jishi order",

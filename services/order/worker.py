@@ -1,5 +1,6 @@
-"""The order service's worker: reactions to payments and refunds, and the timers of orders and parcels."""
+"""The order service's worker: reactions to payments and refunds, and the timers of orders, parcels and after-sale."""
 
+from services.order.after_sales.timers import timers as after_sales
 from services.order.orders.reactions import reactions as orders
 from services.order.orders.timers import timers as order_timers
 from services.order.refunds.reactions import reactions as refunds
@@ -15,7 +16,7 @@ REACTIONS = (orders, refunds)
 
 def create_worker(resources: OrderResources, transport: Transport) -> Worker:
     """Everything of the order service that happens without a request."""
-    return Worker(resources, transport, reactions=REACTIONS, timers=[order_timers, shipments])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[order_timers, shipments, after_sales])
 
 
 def main() -> None:

@@ -63,3 +63,24 @@ RECEIVE = Move("receive", "sku", on_hand=1)
 COMMIT = Move("commit", "order", on_hand=-1, reserved=-1, sold=1)
 RELEASE = Move("release", "order", reserved=-1)
 RESTOCK = Move("restock", "refund", on_hand=1, sold=-1)
+TAKE_BACK = Move("restock", "after_sale", on_hand=1, sold=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Units of a SKU that are no longer the buyer's; ``restock_quantity`` of them go back on the shelf.
+
+    The others were never seen again or cannot be sold: they stay counted as sold, and the ledger says so.
+    """
+
+    quantity: int
+    restock_quantity: int
+
+    def __add__(self, other: "Return") -> "Return":
+        return Return(self.quantity + other.quantity, self.restock_quantity + other.restock_quantity)
+
+    @property
+    def note(self) -> str | None:
+        """What the ledger says of units that stay off the shelf."""
+        off_shelf = self.quantity - self.restock_quantity
+        return f"{off_shelf} of {self.quantity} stay off the shelf" if off_shelf else None

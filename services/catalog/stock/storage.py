@@ -67,8 +67,8 @@ _RESTOCKED = text("""
      WHERE r.order_id = :order_id AND r.sku_id = b.sku_id""")
 _MOVE = text("""
     WITH lines AS (
-      SELECT * FROM unnest(CAST(:sku_ids AS uuid[]), CAST(:quantities AS integer[]), CAST(:source_ids AS uuid[]))
-        AS x(sku_id, quantity, source_id)
+      SELECT * FROM unnest(CAST(:sku_ids AS uuid[]), CAST(:quantities AS integer[]), CAST(:source_ids AS uuid[]),
+        CAST(:reasons AS text[])) AS x(sku_id, quantity, source_id, reason)
     ), locked AS MATERIALIZED (
       SELECT l.sku_id, t.quantity FROM stock_levels l
         JOIN (SELECT sku_id, sum(quantity)::integer AS quantity FROM lines GROUP BY sku_id) t ON t.sku_id = l.sku_id
@@ -79,9 +79,9 @@ _MOVE = text("""
              sold = l.sold + k.quantity * CAST(:sold AS integer)
         FROM locked k WHERE l.sku_id = k.sku_id
     )
-    INSERT INTO stock_movements (sku_id, kind, on_hand, reserved, sold, source_type, source_id, moved_at)
+    INSERT INTO stock_movements (sku_id, kind, on_hand, reserved, sold, source_type, source_id, reason, moved_at)
     SELECT sku_id, :kind, quantity * CAST(:on_hand AS integer), quantity * CAST(:reserved AS integer),
-           quantity * CAST(:sold AS integer), :source_type, source_id, :at FROM lines""")
+           quantity * CAST(:sold AS integer), :source_type, source_id, reason, :at FROM lines""")
 _MOVED_BEFORE = text(
     "SELECT EXISTS (SELECT FROM stock_movements WHERE source_type = :source_type AND source_id = :source_id"
     " AND kind = :kind)"
@@ -159,14 +159,22 @@ class Stock:
         }
         return (await self._connection.execute(_RESTOCKED, values)).rowcount
 
-    async def move(self, move: Move, lines: Sequence[tuple[UUID, UUID, int]], *, at: datetime) -> None:
-        """Move quantities, given as (source id, SKU, quantity), and write them to the ledger."""
+    async def move(
+        self,
+        move: Move,
+        lines: Sequence[tuple[UUID, UUID, int]],
+        *,
+        at: datetime,
+        reasons: Sequence[str | None] | None = None,
+    ) -> None:
+        """Move quantities, given as (source id, SKU, quantity), and write them to the ledger, each with its reason."""
         await self._connection.execute(
             _MOVE,
             {
                 "source_ids": [source_id for source_id, _, _ in lines],
                 "sku_ids": [sku_id for _, sku_id, _ in lines],
                 "quantities": [quantity for _, _, quantity in lines],
+                "reasons": reasons or [None] * len(lines),
                 "kind": move.kind,
                 "source_type": move.source_type,
                 "on_hand": move.on_hand,

@@ -12,12 +12,14 @@ from services.catalog.stock.domain import (
     RECEIVE,
     RELEASE,
     RESTOCK,
+    TAKE_BACK,
     InsufficientStock,
     Move,
     ReservationCommitted,
     ReservationDiffers,
     ReservationReleased,
     ReservationState,
+    Return,
 )
 from services.catalog.stock.queries import StockLevel, stock_level
 from services.catalog.stock.storage import MAX_ON_HAND, Stock, found_reservation, reserve
@@ -89,23 +91,49 @@ async def _end(
 
 
 async def restock_refund(
-    work: UnitOfWork, order_id: UUID, refund_id: UUID, quantities: Mapping[UUID, int], *, at: datetime
+    work: UnitOfWork, order_id: UUID, refund_id: UUID, returns: Mapping[UUID, Return], *, at: datetime
 ) -> None:
     """Put refunded units back on the shelf, each refund once and never more than the order took.
 
     Raises TooEarly while the order's stock is not sold yet, ReservationReleased when it never was.
     """
+    await _take_back(work, order_id, RESTOCK, refund_id, returns, at=at)
+
+
+async def settle_exchange(
+    work: UnitOfWork, after_sale_id: UUID, returns: Mapping[UUID, Return], *, at: datetime
+) -> None:
+    """Sell what is held for an exchange, and put what came back for it on the shelf, once.
+
+    Both are counted on the exchange's own reservation: the order's units stay sold, so that they may be returned later.
+    Raises TooEarly, ReservationReleased.
+    """
+    await commit_reservations(work, [after_sale_id], at=at)
+    await _take_back(work, after_sale_id, TAKE_BACK, after_sale_id, returns, at=at)
+
+
+async def _take_back(
+    work: UnitOfWork,
+    order_id: UUID,
+    move: Move,
+    source_id: UUID,
+    returns: Mapping[UUID, Return],
+    *,
+    at: datetime,
+) -> None:
     stock = Stock(work.connection)
     state = await stock.lock_reservation(order_id)
     if state is None or state is HELD:
         raise TooEarly("a refunded order's stock is not sold yet")
     if state is ReservationState.RELEASED:
         raise ReservationReleased("a refunded order had given its stock back")
-    if await stock.has_moved(RESTOCK, refund_id):
+    if await stock.has_moved(move, source_id):
         return
-    if await stock.mark_restocked(order_id, quantities) != len(quantities):
+    restocked = {sku_id: each.restock_quantity for sku_id, each in returns.items()}
+    if await stock.mark_restocked(order_id, restocked) != len(restocked):
         raise Invalid("the refund names a SKU that the order did not take")
-    await stock.move(RESTOCK, [(refund_id, sku_id, each) for sku_id, each in quantities.items()], at=at)
+    lines = [(source_id, sku_id, quantity) for sku_id, quantity in restocked.items()]
+    await stock.move(move, lines, at=at, reasons=[each.note for each in returns.values()])
 
 
 async def receive_stock(work: UnitOfWork, quantities: Mapping[UUID, int], *, at: datetime) -> None:

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from shared.http.identity import Principal
 from shared.http.services import CHECKOUT_SECONDS, Services
 
+INSUFFICIENT_STOCK = "catalog/insufficient-stock"
+"""How the catalog calls it that there is not so much left."""
+
 
 class Sku(BaseModel):
     """A SKU as the catalog sells it now; `category_ids` run from its own category up to the root."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from shared.http.identity import Kind, Principal
 from shared.http.problems import Problem
 
 MAX_UNPAID_ORDERS = 5
@@ -79,6 +80,11 @@ class Actor:
 SYSTEM = Actor("system")
 
 
+def actor_of(caller: Principal) -> Actor:
+    """The caller as one who moves an order."""
+    return SYSTEM if caller.kind is Kind.SERVICE else Actor(caller.kind.value, caller.subject)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """The agreement; amounts in fen, as the price engine quoted them."""
@@ -126,7 +132,8 @@ class BoughtLine:
     """One SKU × quantity as agreed: names, price and after-sale policy are snapshots (PD-12).
 
     `shipped_quantity` has left, `cancelled_quantity` was refunded before it could, `refunded_…` counts what is being
-    refunded or was.
+    refunded or was. After-sale requests that are not decided claim `claimed_quantity` units, and keep back
+    `held_back_quantity` of them that have not left.
     """
 
     id: UUID
@@ -147,8 +154,21 @@ class BoughtLine:
     refunded_quantity: int = 0
     refunded_fen: int = 0
     refunded_points: int = 0
+    claimed_quantity: int = 0
+    held_back_quantity: int = 0
+    after_sale_requests: int = 0
 
     @property
     def unshipped_quantity(self) -> int:
-        """How many units are still to be shipped."""
+        """How many units have not left, and will unless they are refunded."""
         return self.quantity - self.shipped_quantity - self.cancelled_quantity
+
+    @property
+    def shippable_quantity(self) -> int:
+        """How many units may be shipped now."""
+        return self.unshipped_quantity - self.held_back_quantity
+
+    @property
+    def refundable_quantity(self) -> int:
+        """How many units were neither refunded nor are claimed."""
+        return self.quantity - self.refunded_quantity - self.claimed_quantity

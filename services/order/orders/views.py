@@ -65,6 +65,7 @@ class BoughtLineView(View):
     shipped_quantity: int
     refunded_quantity: int
     refunded_fen: int
+    claimed_quantity: int
     after_sale_policy: dict[str, Any] | None
 
     @classmethod
@@ -84,6 +85,7 @@ class BoughtLineView(View):
             shipped_quantity=line.shipped_quantity,
             refunded_quantity=line.refunded_quantity,
             refunded_fen=line.refunded_fen,
+            claimed_quantity=line.claimed_quantity,
             after_sale_policy=None if line.after_sale_policy is None else dict(line.after_sale_policy),
         )
 

@@ -7,8 +7,8 @@ from fastapi import Response
 from pydantic import Field, model_validator
 
 from services.order.orders.storage import Orders
-from services.order.refunds.domain import RefundStatus
-from services.order.refunds.request_refund import RefundWish, request_refund, retry_refund
+from services.order.refunds.domain import RefundStatus, RefundWish
+from services.order.refunds.request_refund import request_refund, retry_refund
 from services.order.refunds.storage import Refunds
 from services.order.refunds.views import OperatorRefundView, RefundView, operator_refunds, refunds_of
 from services.order.resources import Own
@@ -24,10 +24,25 @@ router = service_router(tags=["refunds"])
 
 
 class UnitsToRefund(Body):
-    """So many units of an order line; their money follows from the agreed price."""
+    """So many units of an order line; their money follows from the agreed price.
+
+    All of them go back on the shelf unless `restock_quantity` says how many.
+    """
 
     order_line_id: Id
     quantity: Quantity
+    restock_quantity: Annotated[int, Field(ge=0, le=9_999)] | None = None
+
+    @model_validator(mode="after")
+    def _no_more_than_come_back(self) -> Self:
+        if self.off_shelf_quantity < 0:
+            raise ValueError("restock_quantity may be at most quantity")
+        return self
+
+    @property
+    def off_shelf_quantity(self) -> int:
+        """How many units stay off the shelf."""
+        return 0 if self.restock_quantity is None else self.quantity - self.restock_quantity
 
 
 class RefundCreate(Body):
@@ -56,8 +71,12 @@ async def refund(
     order_id: UUID, body: RefundCreate, caller: Refunder, resources: Own, key: Idempotent, now: Now
 ) -> Response:
     """Give units of a paid order back."""
-    units = {line.order_line_id: line.quantity for line in body.lines}
-    wish = RefundWish(units, body.reason, body.include_freight)
+    wish = RefundWish(
+        units={line.order_line_id: line.quantity for line in body.lines},
+        reason=body.reason,
+        include_freight=body.include_freight,
+        off_shelf={line.order_line_id: line.off_shelf_quantity for line in body.lines},
+    )
 
     async def do(work: UnitOfWork) -> OperatorRefundView:
         requested, back = await request_refund(work, order_id, wish, by=caller, at=now)

@@ -1,12 +1,12 @@
 """Refunds: what goes back, under one number (PY-08, P8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.order.orders.domain import BoughtLine
+from services.order.orders.domain import BoughtLine, Order
 from services.order.pricing import InvalidRefund, Quote, Refunded, RefundQuote, quote_refund
 from shared.http.problems import Invalid, Problem
 
@@ -57,14 +57,51 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class RefundUnits:
-    """So many units of a line, with their money and points."""
+    """So many units of a line, with their money and points; `off_shelf_quantity` of them are not to be sold again."""
 
     order_line_id: UUID
     sku_id: UUID
     product_id: UUID
     quantity: int
+    off_shelf_quantity: int
     amount_fen: int
     points_returned: int
+
+    @property
+    def restock_quantity(self) -> int:
+        """How many units go back on the shelf."""
+        return self.quantity - self.off_shelf_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class RefundWish:
+    """What goes back; without a word on freight it goes back when nothing was shipped.
+
+    `units` by order line, and how many of them never left (`cancelled`) and never go back on the shelf (`off_shelf`).
+    Without a word on it, units that have not left are refunded before those that have.
+    """
+
+    units: Mapping[UUID, int]
+    reason: str
+    include_freight: bool | None = None
+    cancelled: Mapping[UUID, int] | None = None
+    off_shelf: Mapping[UUID, int] = field(default_factory=dict)
+
+    def of_line(self, line: BoughtLine) -> tuple[int, int]:
+        """How many of a line's units never left, and how many stay off the shelf; raises Invalid."""
+        quantity, off_shelf = self.units[line.id], self.off_shelf.get(line.id, 0)
+        cancelled = (
+            min(quantity, line.shippable_quantity) if self.cancelled is None else self.cancelled[line.id]
+        )
+        if off_shelf > quantity - cancelled:
+            raise Invalid("Units that never left are on the shelf.", order_line_id=str(line.id))
+        return cancelled, off_shelf
+
+
+def require_refundable(order: Order, *, at: datetime) -> None:
+    """Raise NotRefundable when the order's money can no longer go back."""
+    if order.paid_at is None or at > order.paid_at + REFUNDABLE_FOR:
+        raise NotRefundable("The order was paid more than a year ago.")
 
 
 def amounts(
@@ -72,8 +109,11 @@ def amounts(
 ) -> RefundQuote:
     """What units by order line bring back after what was refunded before; raises Invalid, NotRefundable."""
     keys = {line.id: str(line.sku_id) for line in lines}
+    claimed = [line.id for line in lines if wanted.get(line.id, 0) > line.refundable_quantity]
     if unknown := wanted.keys() - keys.keys():
         raise Invalid("A line is not of this order.", order_line_ids=sorted(map(str, unknown)))
+    if claimed:
+        raise NotRefundable("So many units are not left, or not free of after-sale requests.")
     before = {
         keys[line.id]: Refunded(line.refunded_quantity, line.refunded_fen, line.refunded_points)
         for line in lines

@@ -62,6 +62,7 @@ async def settle(
                 product_id=each.product_id,
                 quantity=each.quantity,
                 amount_fen=each.amount_fen,
+                restock_quantity=each.restock_quantity,
             )
             for each in units
         ],

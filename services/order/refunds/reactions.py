@@ -1,5 +1,6 @@
 """What refunds do when something happened at the payment service."""
 
+from services.order.after_sales.refund_units import complete_refunded
 from services.order.refunds import finish_refund as refunds
 from shared.database import UnitOfWork
 from shared.events import RefundFailed, RefundSucceeded
@@ -20,6 +21,7 @@ async def finish_refund(work: UnitOfWork, received: Received[RefundSucceeded]) -
         refunded_at=event.refunded_at,
         at=received.at,
     )
+    await complete_refunded(work, event.refund_id, at=received.at)
 
 
 @reactions.on(RefundFailed)

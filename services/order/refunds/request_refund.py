@@ -1,22 +1,21 @@
 """Asking for money back by line and quantity; the payment service pays it out (PY-08, P8)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.order.orders.domain import Actor, BoughtLine, Order, OrderStatus
+from services.order.orders.domain import BoughtLine, Order, OrderStatus, actor_of
 from services.order.orders.line_counts import UnitsBack, count_refunded
 from services.order.orders.storage import Orders
 from services.order.pricing import RefundQuote, load_quote
 from services.order.refunds.domain import (
-    REFUNDABLE_FOR,
     NotRefundable,
     NotToRetry,
     Refund,
     RefundStatus,
     RefundUnits,
+    RefundWish,
     amounts,
+    require_refundable,
 )
 from services.order.refunds.finish_refund import settle
 from services.order.refunds.storage import Refunds
@@ -26,15 +25,6 @@ from shared.database import UnitOfWork
 from shared.events import RefundRequested
 from shared.http.identity import Principal
 from shared.ids import new_id
-
-
-@dataclass(frozen=True, slots=True)
-class RefundWish:
-    """What an operator gives back; without a word on freight it goes back when nothing was shipped."""
-
-    units: Mapping[UUID, int]
-    reason: str
-    include_freight: bool | None
 
 
 async def request_refund(
@@ -53,8 +43,7 @@ async def request_refund(
     orders, refunds = Orders(work.connection), Refunds(work.connection)
     order = await orders.lock(order_id)
     order.require(OrderStatus.PAID, OrderStatus.PARTLY_SHIPPED, OrderStatus.SHIPPED, OrderStatus.COMPLETED)
-    if order.paid_at is None or at > order.paid_at + REFUNDABLE_FOR:
-        raise NotRefundable("The order was paid more than a year ago.")
+    require_refundable(order, at=at)
     number = await refunds.next_number(order_id)
     if number is None:
         raise NotRefundable("The order has as many refunds as may be.")
@@ -62,7 +51,7 @@ async def request_refund(
     nothing_shipped = not any(line.shipped_quantity for line in lines)
     with_freight = nothing_shipped if wish.include_freight is None else wish.include_freight
     quote = amounts(load_quote(await orders.quote(order_id)), lines, wish.units, with_freight=with_freight)
-    units = _units(lines, quote)
+    units, back = _units(lines, quote, wish)
     refund = Refund(
         id=new_id(),
         order_id=order_id,
@@ -78,9 +67,6 @@ async def request_refund(
         requested_at=at,
         refunded_at=None,
     )
-    back = [
-        UnitsBack(each.order_line_id, each.quantity, each.amount_fen, each.points_returned) for each in units
-    ]
     await count_refunded(work.connection, back)
     if not await orders.add_refunded(order_id, quote.refund_fen):
         raise NotRefundable("More would go back than was paid.")
@@ -106,26 +92,35 @@ async def retry_refund(work: UnitOfWork, refund_id: UUID, *, by: Principal, at: 
     return refund
 
 
-def _units(lines: list[BoughtLine], quote: RefundQuote) -> list[RefundUnits]:
+def _units(
+    lines: list[BoughtLine], quote: RefundQuote, wish: RefundWish
+) -> tuple[list[RefundUnits], list[UnitsBack]]:
+    """What goes back as the refund keeps it, and as the lines count it."""
     by_key = {str(line.sku_id): line for line in lines}
-    return [
-        RefundUnits(
-            order_line_id=by_key[each.line_key].id,
-            sku_id=by_key[each.line_key].sku_id,
-            product_id=by_key[each.line_key].product_id,
-            quantity=each.quantity,
-            amount_fen=each.amount_fen,
-            points_returned=each.points_returned,
+    units, back = [], []
+    for each in quote.lines:
+        line = by_key[each.line_key]
+        cancelled, off_shelf = wish.of_line(line)
+        units.append(
+            RefundUnits(
+                order_line_id=line.id,
+                sku_id=line.sku_id,
+                product_id=line.product_id,
+                quantity=each.quantity,
+                off_shelf_quantity=off_shelf,
+                amount_fen=each.amount_fen,
+                points_returned=each.points_returned,
+            )
         )
-        for each in quote.lines
-    ]
+        back.append(UnitsBack(line.id, each.quantity, cancelled, each.amount_fen, each.points_returned))
+    return units, back
 
 
 async def _ship_no_more(work: UnitOfWork, order: Order, *, by: Principal, at: datetime) -> None:
     """When what was left to ship is refunded, the last parcel was the last."""
     if any(line.unshipped_quantity for line in await Orders(work.connection).lines(order.id)):
         return
-    await become_shipped(work, order, by=Actor("operator", by.subject), at=at)
+    await become_shipped(work, order, by=actor_of(by), at=at)
     await Shipments(work.connection).report_last_again(order.id)
     await work.timers.set(UPLOAD_SHIPPING, str(order.id), due_at=at)
 

@@ -19,8 +19,8 @@ _ADD = text(
     f"INSERT INTO refunds ({_REFUND}) VALUES ({', '.join(f':{field.name}' for field in fields(Refund))})"
 )
 _ADD_LINE = text(
-    "INSERT INTO refund_lines (refund_id, order_line_id, quantity, amount_fen, points_returned)"
-    " VALUES (:refund_id, :order_line_id, :quantity, :amount_fen, :points_returned)"
+    "INSERT INTO refund_lines (refund_id, order_line_id, quantity, off_shelf_quantity, amount_fen, points_returned)"
+    " VALUES (:refund_id, :order_line_id, :quantity, :off_shelf_quantity, :amount_fen, :points_returned)"
 )
 _FIND = text(f"SELECT {_REFUND} FROM refunds WHERE id = :id")
 _OF_ORDER = text(f"SELECT {_REFUND} FROM refunds WHERE order_id = :order_id ORDER BY number")
@@ -29,7 +29,8 @@ _PAGE = text(
     " AND id < :before ORDER BY id DESC LIMIT :limit"
 )
 _UNITS = text(
-    "SELECT refund_id, order_line_id, sku_id, product_id, refund_lines.quantity, amount_fen, points_returned"
+    "SELECT refund_id, order_line_id, sku_id, product_id, refund_lines.quantity, off_shelf_quantity, amount_fen,"
+    " points_returned"
     " FROM refund_lines JOIN order_lines ON order_lines.id = order_line_id"
     " WHERE refund_id = ANY(:refund_ids) ORDER BY refund_id, order_line_id"
 )
@@ -69,6 +70,7 @@ class Refunds:
                     "refund_id": refund.id,
                     "order_line_id": each.order_line_id,
                     "quantity": each.quantity,
+                    "off_shelf_quantity": each.off_shelf_quantity,
                     "amount_fen": each.amount_fen,
                     "points_returned": each.points_returned,
                 }

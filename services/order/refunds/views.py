@@ -12,10 +12,11 @@ from shared.http.bodies import View
 
 
 class RefundLineView(View):
-    """So many units of an order line, and their money."""
+    """So many units of an order line, and their money; `restock_quantity` of them go back on the shelf."""
 
     order_line_id: UUID
     quantity: int
+    restock_quantity: int
     amount_fen: int
     points_returned: int
 
@@ -78,6 +79,7 @@ def _told(refund: Refund, units: Sequence[RefundUnits]) -> dict[str, object]:
             RefundLineView(
                 order_line_id=each.order_line_id,
                 quantity=each.quantity,
+                restock_quantity=each.restock_quantity,
                 amount_fen=each.amount_fen,
                 points_returned=each.points_returned,
             )

@@ -13,6 +13,7 @@ from services.order.shipments.receive_order import confirm_receipt
 from services.order.shipments.ship_order import Parcel, ship_order
 from services.order.shipments.storage import Shipments
 from services.order.shipments.views import OperatorShipmentView, TrackedShipmentView
+from services.order.shipments.waybills import WaybillBody
 from shared.database import UnitOfWork
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id, Quantity, View
@@ -30,11 +31,9 @@ class UnitsToShip(Body):
     quantity: Quantity
 
 
-class ShipmentCreate(Body):
-    """A parcel: `carrier` is the code WeChat knows it by (SF, ZTO, …); without `lines` all that is left to ship."""
+class ShipmentCreate(WaybillBody):
+    """A parcel; without `lines` all that may be shipped."""
 
-    carrier: Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,64}$")]
-    tracking_number: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
     lines: Annotated[list[UnitsToShip], Field(min_length=1, max_length=100)] | None = None
 
     @model_validator(mode="after")

@@ -34,7 +34,10 @@ class TrackingStatus(StrEnum):
 
 
 class NothingToShip(Problem):
-    """So many units of a line are not left to ship; `order_line_id` and `unshipped_quantity` tell which."""
+    """So many units of a line may not be shipped; `order_line_id` and `unshipped_quantity` tell which.
+
+    Units that are being refunded, or may be, stay here.
+    """
 
     slug, title, status = "order/nothing-to-ship", "There is not so much left to ship", 409
 
@@ -76,7 +79,7 @@ def choose(lines: Sequence[BoughtLine], wanted: Mapping[UUID, int] | None) -> di
 
     Raises Invalid for a line of another order, NothingToShip.
     """
-    left = {line.id: line.unshipped_quantity for line in lines}
+    left = {line.id: line.shippable_quantity for line in lines}
     if wanted is None:
         wanted = {order_line_id: quantity for order_line_id, quantity in left.items() if quantity}
     if not wanted:
