@@ -1,0 +1,56 @@
+"""How far each group of clauses is verified once all of it was found clean."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from audit.books import Books, in_scope
+from audit.checkpoints import MARGIN, NOTHING, Position, horizon
+from audit.clause import Group
+from audit.clauses.orders import OPEN
+
+UNPAID = ("creating", *OPEN)
+
+_UNFINISHED = f"""
+    SELECT o.id, o.status FROM orders o LEFT JOIN order_history h ON h.order_id = o.id AND h.version = o.version
+     WHERE {in_scope("o.id")} AND o.id <= :horizon AND (
+        o.status NOT IN ('closed', 'completed') OR h.at > :since OR EXISTS (
+          SELECT FROM refunds r WHERE r.order_id = o.id AND (r.status <> 'succeeded' OR r.refunded_at > :since)))"""
+_REFUNDED_LATER = "SELECT DISTINCT order_id AS id FROM refunds WHERE id > :through"
+_PAID_BACK_LATER = """
+    SELECT DISTINCT order_id AS id FROM refunds WHERE refund_id > :through OR status IN ('processing', 'failed')
+    UNION SELECT order_id FROM payments WHERE status = 'paying'"""
+
+
+async def reopened(books: Books) -> tuple[UUID, ...]:
+    """Finished orders of which something new is told: refunds of theirs, or money that came late."""
+    if books.position.through == NOTHING or not {"order", "payment"} <= books.connections.keys():
+        return ()
+    found = {row["id"] for row in await books.all("order", _REFUNDED_LATER)}
+    found |= {row["id"] for row in await books.all("payment", _PAID_BACK_LATER)}
+    return tuple(sorted(found - set(books.position.orders)))
+
+
+async def advanced(group: str, books: Books) -> Position:
+    """Where the group's next run begins."""
+    now, position = books.now, books.position
+    learned: Position = books.learned.get("position", position)
+    match group:
+        case Group.STOCK:
+            return learned
+        case Group.COUPONS:
+            return replace(learned, through=horizon(now))
+        case Group.AUDIT_LOG:
+            return replace(position, carried=books.learned["carried"])
+        case Group.ORDERS:
+            return await _orders(books)
+        case _:
+            return Position(through=horizon(now))
+
+
+async def _orders(books: Books) -> Position:
+    through = horizon(books.now)
+    rows = await books.all("order", _UNFINISHED, horizon=through, since=books.now - MARGIN)
+    waiting = await books.all("payment", _PAID_BACK_LATER)
+    orders = {row["id"] for row in (*rows, *waiting) if row["id"] <= through}
+    unpaid = [row["id"] for row in rows if row["status"] in UNPAID]
+    return Position(through=through, orders=tuple(sorted(orders)), floor=min([through, *unpaid]))
