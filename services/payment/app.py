@@ -3,6 +3,7 @@
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from services.payment.decisions.api import router as decisions
 from services.payment.notices.api import router as notices
 from services.payment.payments.api import router as payments
 from services.payment.payments.operator_api import router as operator_payments
@@ -19,7 +20,7 @@ from shared.wechat.pay import OutcomeUnknown
 def create_app(resources: PaymentResources) -> FastAPI:
     """The payment service's routes."""
     app = create_service_app(
-        resources, notices, payments, operator_payments, refunds, security, title="Jishi payment"
+        resources, notices, payments, operator_payments, decisions, refunds, security, title="Jishi payment"
     )
 
     @app.exception_handler(OutcomeUnknown)

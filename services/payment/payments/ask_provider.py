@@ -26,10 +26,22 @@ async def ask_provider(resources: PaymentResources, out_trade_no: str, *, at: da
 
     Raises OutcomeUnknown, and Disputed, already reported, when something else was paid than was ordered.
     """
+    said = await query_provider(resources, out_trade_no)
+    return await take_answer(resources, out_trade_no, said, at=at)
+
+
+async def query_provider(resources: PaymentResources, out_trade_no: str) -> Transaction | None:
+    """What the provider says of an attempt, None when it knows of none; raises OutcomeUnknown."""
     try:
-        said = await resources.answered(resources.wechat_pay.transaction(out_trade_no))
+        return await resources.answered(resources.wechat_pay.transaction(out_trade_no))
     except WeChatPayRefused as refusal:
         raise OutcomeUnknown(f"the query was refused: {refusal.code}") from refusal
+
+
+async def take_answer(
+    resources: PaymentResources, out_trade_no: str, said: Transaction | None, *, at: datetime
+) -> Standing:
+    """Record what comes of an answer; raises Disputed, already reported."""
     standing = _standing(said)
     try:
         async with begin(resources.engine) as work:

@@ -53,10 +53,11 @@ class Method(StrEnum):
 
 
 class Surplus(StrEnum):
-    """Why money is nobody's (P5): its payment was closed before, or succeeded by another attempt."""
+    """Why money is nobody's (P5): its payment was closed before, or succeeded by another attempt, or it differs."""
 
     LATE = "late"
     DUPLICATE = "duplicate"
+    DISPUTED = "disputed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at the provider under its own number."""
+    """One try at the provider under its own number; ``paid_fen`` and ``surplus_reason`` once it was paid."""
 
     out_trade_no: str
     payment_id: UUID
@@ -112,6 +113,8 @@ class Attempt:
     may_appear_until: datetime | None
     initiated_at: datetime
     transaction_id: str | None
+    paid_fen: int | None = None
+    surplus_reason: Surplus | None = None
 
     @property
     def is_open(self) -> bool:
@@ -143,15 +146,20 @@ def out_trade_no(order_number: str, number: int) -> str:
 def differences(
     said: Transaction, payment: Payment, attempt: Attempt, account: PaySettings
 ) -> dict[str, object]:
-    """What a statement that an attempt was paid says differently from what was ordered (wechat.md 5.8, P4)."""
+    """What a statement that an attempt was paid says differently from what was ordered, or said before (wechat.md 5.8, P4).
+
+    REFUND is what the provider says of a paid attempt once money of it went back.
+    """
+    is_refunded = attempt.status is AttemptStatus.SUCCEEDED and said.trade_state is TradeState.REFUND
+    is_anybodys = attempt.surplus_reason is Surplus.DISPUTED
     wanted: dict[str, object] = {
         "mchid": account.mchid,
         "appid": account.appid,
         "out_trade_no": attempt.out_trade_no,
-        "trade_state": TradeState.SUCCESS,
-        "total_fen": payment.amount_fen,
+        "trade_state": TradeState.REFUND if is_refunded else TradeState.SUCCESS,
+        "total_fen": payment.amount_fen if attempt.paid_fen is None else attempt.paid_fen,
         "currency": "CNY",
-        "openid": payment.payer_openid,
+        "openid": said.openid if is_anybodys else payment.payer_openid,
         "transaction_id": attempt.transaction_id or said.transaction_id or "one",
     }
     found = {name: getattr(said, name) for name in wanted}

@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import Query
 
 from services.payment.payments import queries
-from services.payment.payments.domain import PaymentStatus
+from services.payment.payments.domain import PaymentStatus, Surplus
+from services.payment.refunds.domain import RefundStatus
 from services.payment.resources import Own
 from shared.database import reading
 from shared.http.app import service_router
@@ -46,7 +47,8 @@ class AttemptView(View):
     number: int
     status: str
     transaction_id: str | None
-    surplus_reason: str | None
+    paid_fen: int | None
+    surplus_reason: Surplus | None
     initiated_at: datetime
     prepaid_at: datetime | None
     queried_at: datetime | None
@@ -78,6 +80,37 @@ class RefundView(View):
     failure: str | None
     requested_at: datetime
     refunded_at: datetime | None
+    settled_outside: str | None
+
+
+class DisputeDecisionView(View):
+    """How a dispute ended, and why."""
+
+    decision: str
+    reason: str
+    disputed_at: datetime
+    decided_by: UUID
+    decided_at: datetime
+
+
+class SurplusPaymentView(View):
+    """Money that no order wanted: ``late`` for a closed one, ``duplicate``, or ``disputed``; and its way back."""
+
+    out_trade_no: str
+    transaction_id: str
+    reason: Surplus
+    paid_fen: int
+    paid_at: datetime
+    order_id: UUID
+    order_number: str | None
+    member_id: UUID | None
+    refund_id: UUID
+    refund_number: str
+    refund_status: RefundStatus
+    failure: str | None
+    requested_at: datetime
+    refunded_at: datetime | None
+    settled_outside: str | None
 
 
 class LedgerEntryView(View):
@@ -98,6 +131,7 @@ class PaymentDetail(PaymentSummary):
     attempts: list[AttemptView]
     notices: list[NoticeView]
     refunds: list[RefundView]
+    dispute_decisions: list[DisputeDecisionView]
     ledger: list[LedgerEntryView]
 
 
@@ -134,12 +168,34 @@ async def list_payments(
 
 @router.get("/payments/{order_id}")
 async def show_payment(order_id: UUID, caller: BooksReader, resources: Own) -> PaymentDetail:
-    """An order's payment with its attempts, notices, refunds and journal entries."""
+    """An order's payment with its attempts, notices, refunds, decided disputes and journal entries."""
     async with reading(resources.engine) as connection:
         found = await queries.payment_of(connection, order_id)
     if found is None:
         raise NotFound()
     return PaymentDetail.model_validate(found)
+
+
+@router.get("/surplus-payments")
+async def list_surplus_payments(
+    caller: BooksReader,
+    resources: Own,
+    reason: Surplus | None = None,
+    refund_status: RefundStatus | None = None,
+    after: After = None,
+    limit: Limit = 20,
+) -> Page[SurplusPaymentView]:
+    """Money that came for closed orders, twice, or not as ordered, newest first; ``failed`` ones wait for a decision."""
+    async with reading(resources.engine) as connection:
+        rows = await queries.list_surplus_payments(
+            connection,
+            reason=reason,
+            refund_status=refund_status,
+            before=before_id(after),
+            limit=limit + 1,
+        )
+    items = [SurplusPaymentView(**row) for row in rows]
+    return page_of(items, limit, place=lambda each: each.refund_id)
 
 
 @router.get("/cash-accounts")

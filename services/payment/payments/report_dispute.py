@@ -16,11 +16,14 @@ PERSONAL = ("openid",)
 
 
 async def report_dispute(engine: AsyncEngine, disputed: Disputed, *, source: str, at: datetime) -> None:
-    """Mark the payment DISPUTED for an operator and log a security event; nothing else moves (P4)."""
+    """Mark the payment DISPUTED for an operator and log a security event; nothing else moves (P4).
+
+    The same words asked for again by the clock are logged once.
+    """
     said = {name: "another" if name in PERSONAL else value for name, value in disputed.differences.items()}
     async with begin(engine) as work:
         await Payments(work.connection).dispute(disputed.number, at=at)
-        await SecurityEvents(work.connection).record(
+        await SecurityEvents(work.connection).record_once(
             "disputed-statement", disputed.number, detail={"source": source, "said": said}, at=at
         )
     log.error(

@@ -27,7 +27,7 @@ _PAYMENT = (
 )
 _ATTEMPT = (
     "a.out_trade_no, a.payment_id, a.number, a.status, a.prepay_id, a.prepaid_at, a.may_appear_until,"
-    " a.initiated_at, a.transaction_id"
+    " a.initiated_at, a.transaction_id, a.paid_fen, a.surplus_reason"
 )
 _OPEN = text(
     "INSERT INTO payments (payment_id, order_id, order_number, member_id, payer_openid, description, amount_fen,"
@@ -65,7 +65,7 @@ _CLOSE_ATTEMPT = text(
 )
 _PAY_ATTEMPT = text(
     "UPDATE attempts SET status = 'succeeded', transaction_id = :transaction_id, paid_at = :at,"
-    " surplus_reason = :surplus_reason, may_appear_until = NULL"
+    " paid_fen = :paid_fen, surplus_reason = :surplus_reason, may_appear_until = NULL"
     " WHERE out_trade_no = :out_trade_no AND status <> 'succeeded'"
 )
 _SUCCEED = text(
@@ -84,6 +84,11 @@ _CLOSE = text(
 _DISPUTE = text(
     "UPDATE payments p SET disputed_at = coalesce(disputed_at, :at) FROM attempts a"
     " WHERE a.payment_id = p.payment_id AND a.out_trade_no = :out_trade_no"
+    " AND (p.dispute_decided_at IS NULL OR p.dispute_decided_at < :at)"
+)
+_DISPUTED_SINCE = text("SELECT disputed_at FROM payments WHERE payment_id = :payment_id")
+_SETTLE_DISPUTE = text(
+    "UPDATE payments SET disputed_at = NULL, dispute_decided_at = :at WHERE payment_id = :payment_id"
 )
 
 
@@ -116,6 +121,11 @@ class Payments:
         """The order's payment, locked; a closed tombstone where there was none."""
         await self._connection.execute(_BURY, {"payment_id": new_id(), "order_id": order_id, "at": at})
         return await self._locked(order_id)
+
+    async def lock(self, order_id: UUID) -> Payment | None:
+        """The order's payment, locked."""
+        row = (await self._connection.execute(_LOCK, {"order_id": order_id})).one_or_none()
+        return None if row is None else _payment(row)
 
     async def find(self, order_id: UUID) -> Payment | None:
         """The order's payment, as it is now."""
@@ -176,7 +186,13 @@ class Payments:
         await self._connection.execute(_CLOSE_ATTEMPT, {"out_trade_no": out_trade_no, "at": at})
 
     async def pay_attempt(
-        self, attempt: Attempt, transaction_id: str | None, *, surplus: Surplus | None, at: datetime
+        self,
+        attempt: Attempt,
+        transaction_id: str | None,
+        *,
+        paid_fen: int,
+        surplus: Surplus | None,
+        at: datetime,
     ) -> None:
         """Note that an attempt was paid, and whether nobody wanted the money."""
         await self._connection.execute(
@@ -184,6 +200,7 @@ class Payments:
             {
                 "out_trade_no": attempt.out_trade_no,
                 "transaction_id": transaction_id,
+                "paid_fen": paid_fen,
                 "surplus_reason": surplus,
                 "at": at,
             },
@@ -209,8 +226,15 @@ class Payments:
         return await self._locked(order_id)
 
     async def dispute(self, out_trade_no: str, *, at: datetime) -> None:
-        """Note that the provider reports something else than was ordered."""
+        """Note that the provider reports something else than was ordered, unless that was decided since it was asked."""
         await self._connection.execute(_DISPUTE, {"out_trade_no": out_trade_no, "at": at})
+
+    async def settle_dispute(self, payment: Payment, *, at: datetime) -> datetime | None:
+        """Note that a dispute was decided; since when there was one, None when there was none. The payment is locked."""
+        found = await self._connection.execute(_DISPUTED_SINCE, {"payment_id": payment.payment_id})
+        disputed_at: datetime | None = found.scalar_one()
+        await self._connection.execute(_SETTLE_DISPUTE, {"payment_id": payment.payment_id, "at": at})
+        return disputed_at
 
     async def _locked(self, order_id: UUID) -> Payment:
         return _payment((await self._connection.execute(_LOCK, {"order_id": order_id})).one())
@@ -224,4 +248,5 @@ def _payment(row: Row[Any]) -> Payment:
 
 def _attempt(row: Row[Any]) -> Attempt:
     said = row._asdict()
-    return Attempt(**{**said, "status": AttemptStatus(said["status"])})
+    surplus = None if said["surplus_reason"] is None else Surplus(said["surplus_reason"])
+    return Attempt(**{**said, "status": AttemptStatus(said["status"]), "surplus_reason": surplus})

@@ -56,7 +56,8 @@ async def take_payment(work: UnitOfWork, said: Transaction, *, account: PaySetti
     if payment.status is PaymentStatus.PAYING:
         await _succeed(work, payment, attempt, said.transaction_id, paid_at=paid_at, at=at)
         return Taken.SUCCEEDED
-    await _give_back(work, payment, attempt, said.transaction_id, paid_at=paid_at, at=at)
+    reason = Surplus.LATE if payment.status is PaymentStatus.CLOSED else Surplus.DUPLICATE
+    await give_back(work, payment, attempt, said, reason=reason, at=at)
     return Taken.SURPLUS
 
 
@@ -78,7 +79,7 @@ async def _succeed(
     at: datetime,
 ) -> None:
     payments = Payments(work.connection)
-    await payments.pay_attempt(attempt, transaction_id, surplus=None, at=paid_at)
+    await payments.pay_attempt(attempt, transaction_id, paid_fen=payment.amount_fen, surplus=None, at=paid_at)
     await payments.succeed(payment, transaction_id, method=Method.WECHAT_PAY, at=paid_at)
     await post_receipt(
         work,
@@ -91,26 +92,22 @@ async def _succeed(
     await work.outbox.add(_succeeded(payment, Method.WECHAT_PAY, paid_at=paid_at), at=at)
 
 
-async def _give_back(
-    work: UnitOfWork,
-    payment: Payment,
-    attempt: Attempt,
-    transaction_id: str,
-    *,
-    paid_at: datetime,
-    at: datetime,
+async def give_back(
+    work: UnitOfWork, payment: Payment, attempt: Attempt, said: Transaction, *, reason: Surplus, at: datetime
 ) -> None:
-    reason = Surplus.LATE if payment.status is PaymentStatus.CLOSED else Surplus.DUPLICATE
-    await Payments(work.connection).pay_attempt(attempt, transaction_id, surplus=reason, at=paid_at)
+    """Take what the provider says was paid by an attempt, locked, and begin to refund it in full (P5)."""
+    await Payments(work.connection).pay_attempt(
+        attempt, said.transaction_id, paid_fen=said.total_fen, surplus=reason, at=said.success_time or at
+    )
     await post_receipt(
         work,
         attempt.out_trade_no,
-        payment.amount_fen,
+        said.total_fen,
         owed_to=Account.SURPLUS_PAYABLE,
         payment_id=payment.payment_id,
         at=at,
     )
-    await refund_surplus(work, payment, attempt, reason=reason, at=at)
+    await refund_surplus(work, payment, attempt, said.total_fen, reason=reason, at=at)
     await SecurityEvents(work.connection).record(
         "surplus-payment", attempt.out_trade_no, detail={"reason": reason}, at=at
     )

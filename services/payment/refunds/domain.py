@@ -47,6 +47,13 @@ class RefundAttemptStatus(StrEnum):
     REFUSED = "refused"
 
 
+class SentTo(StrEnum):
+    """Where an operator had an abnormal refund's money sent instead (wechat.md 5.10)."""
+
+    USER_BANK_CARD = "user_bank_card"
+    MERCHANT_ACCOUNT = "merchant_account"
+
+
 UNFINISHED = (RefundAttemptStatus.REQUESTED, RefundAttemptStatus.PROCESSING)
 
 
@@ -77,6 +84,7 @@ class RefundAttempt:
     calls: int
     wechat_refund_id: str | None
     last_error: str | None
+    sent_to: SentTo | None
 
 
 def out_refund_no(refund_number: str, number: int) -> str:

@@ -8,18 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _COLUMNS = (
     "a.out_refund_no, a.number, a.status, a.calls, a.wechat_refund_id, a.requested_at, a.called_at, a.finished_at,"
-    " a.last_error, r.refund_id, r.kind, r.order_id, r.out_trade_no, r.refund_fen, r.reason,"
-    " r.status AS refund_status, r.failure"
+    " a.last_error, a.sent_to, r.refund_id, r.kind, r.order_id, r.out_trade_no, r.refund_fen, r.reason,"
+    " r.status AS refund_status, r.failure, s.evidence AS settled_outside"
+)
+_TABLES = (
+    "refund_attempts a JOIN refunds r USING (refund_id) LEFT JOIN outside_settlements s USING (refund_id)"
 )
 _LIST = text(
-    f"SELECT {_COLUMNS} FROM refund_attempts a JOIN refunds r USING (refund_id)"
+    f"SELECT {_COLUMNS} FROM {_TABLES}"
     " WHERE (CAST(:status AS text) IS NULL OR a.status = :status)"
     " AND (CAST(:before_at AS timestamptz) IS NULL OR (a.requested_at, a.out_refund_no) < (:before_at, :before_number))"
     " ORDER BY a.requested_at DESC, a.out_refund_no DESC LIMIT :limit"
 )
-_ONE = text(
-    f"SELECT {_COLUMNS} FROM refund_attempts a JOIN refunds r USING (refund_id) WHERE a.out_refund_no = :number"
-)
+_ONE = text(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE a.out_refund_no = :number")
 
 
 async def list_refund_attempts(

@@ -11,7 +11,7 @@ from shared.ids import new_id
 
 
 async def refund_surplus(
-    work: UnitOfWork, payment: Payment, attempt: Attempt, *, reason: Surplus, at: datetime
+    work: UnitOfWork, payment: Payment, attempt: Attempt, paid_fen: int, *, reason: Surplus, at: datetime
 ) -> None:
     """Begin the one refund of a paid attempt that does not count; its fixed number makes a second one impossible."""
     refund = Refund(
@@ -21,8 +21,8 @@ async def refund_surplus(
         payment_id=payment.payment_id,
         order_id=payment.order_id,
         out_trade_no=attempt.out_trade_no,
-        total_fen=payment.amount_fen,
-        refund_fen=payment.amount_fen,
+        total_fen=paid_fen,
+        refund_fen=paid_fen,
         reason=reason,
         status=RefundStatus.PROCESSING,
     )

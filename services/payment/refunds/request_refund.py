@@ -7,9 +7,10 @@ from services.payment.ledger.storage import Account
 from services.payment.payments.domain import Payment, PaymentStatus
 from services.payment.payments.storage import Payments
 from services.payment.refunds.begin_refund import begin_refund
-from services.payment.refunds.domain import Refund, RefundKind, RefundStatus
+from services.payment.refunds.domain import Refund, RefundAttemptStatus, RefundKind, RefundStatus
 from services.payment.refunds.retry_refund import retry_refund
 from services.payment.refunds.storage import Refunds
+from services.payment.refunds.take_refund import AT_MERCHANT
 from shared.database import UnitOfWork
 from shared.events import RefundFailed, RefundRequested, RefundSucceeded
 from shared.messaging.reactions import TooEarly
@@ -47,11 +48,15 @@ async def request_refund(work: UnitOfWork, asked: RefundRequested, *, at: dateti
 async def _again(
     work: UnitOfWork, refund: Refund, asked: RefundRequested, payment: Payment, *, at: datetime
 ) -> None:
-    """What was refused stays so; what failed is tried once more; anything else is under way or done."""
+    """What was refused, or went to the merchant, stays so; what failed is tried again; the rest is under way or done."""
     if refund.status is RefundStatus.REFUSED:
         await work.outbox.add(_failed(asked, payment, TOO_MUCH, at=at), at=at)
     elif refund.status is RefundStatus.FAILED:
-        await retry_refund(work, refund, at=at)
+        newest = await Refunds(work.connection).newest_attempt(refund.refund_id)
+        if newest.status is RefundAttemptStatus.SUCCEEDED:
+            await work.outbox.add(_failed(asked, payment, AT_MERCHANT, at=at), at=at)
+        else:
+            await retry_refund(work, refund, at=at)
 
 
 def _refund(asked: RefundRequested, payment: Payment, out_trade_no: str) -> Refund:

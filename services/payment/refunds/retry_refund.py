@@ -4,6 +4,7 @@ from datetime import datetime
 
 from services.payment.refunds.domain import ADVANCE_REFUND, Refund, RefundAttemptStatus, RefundStatus
 from services.payment.refunds.storage import Refunds
+from services.payment.refunds.take_refund import AT_MERCHANT
 from shared.database import UnitOfWork
 from shared.http.problems import NotFound, Problem
 
@@ -25,6 +26,8 @@ async def retry_by_number(work: UnitOfWork, out_refund_no: str, *, at: datetime)
         raise RefundNotFailed()
     if attempt != await refunds.newest_attempt(refund.refund_id):
         raise RefundNotFailed("A later number is being tried.")
+    if attempt.status is RefundAttemptStatus.SUCCEEDED:
+        raise RefundNotFailed(f"This cannot be tried again: {AT_MERCHANT}.")
     return await retry_refund(work, refund, at=at)
 
 

@@ -13,6 +13,7 @@ from services.payment.refunds.domain import (
     RefundAttemptStatus,
     RefundKind,
     RefundStatus,
+    SentTo,
     out_refund_no,
 )
 
@@ -20,7 +21,9 @@ _REFUND = (
     "r.refund_id, r.refund_number, r.kind, r.payment_id, r.order_id, r.out_trade_no, r.total_fen, r.refund_fen,"
     " r.reason, r.status"
 )
-_ATTEMPT = "a.out_refund_no, a.refund_id, a.number, a.status, a.calls, a.wechat_refund_id, a.last_error"
+_ATTEMPT = (
+    "a.out_refund_no, a.refund_id, a.number, a.status, a.calls, a.wechat_refund_id, a.last_error, a.sent_to"
+)
 _RESERVE = text(
     "UPDATE payments SET refunded_fen = refunded_fen + :refund_fen, refund_count = refund_count + 1"
     " WHERE payment_id = :payment_id AND status = 'succeeded'"
@@ -48,6 +51,10 @@ _BY_NUMBER = text(f"SELECT {_ATTEMPT} FROM refund_attempts a WHERE a.out_refund_
 _NEWEST = text(
     f"SELECT {_ATTEMPT} FROM refund_attempts a WHERE a.refund_id = :refund_id ORDER BY a.number DESC LIMIT 1"
 )
+_NUMBERS = text(
+    "SELECT a.out_refund_no FROM refund_attempts a JOIN refunds r USING (refund_id)"
+    " WHERE r.payment_id = :payment_id ORDER BY a.requested_at, a.out_refund_no"
+)
 _CALL = text(
     "UPDATE refund_attempts SET calls = calls + 1, called_at = :at"
     " WHERE out_refund_no = :out_refund_no AND status IN ('requested', 'processing')"
@@ -55,6 +62,7 @@ _CALL = text(
 _WAIT = text("UPDATE refund_attempts SET last_error = :error WHERE out_refund_no = :out_refund_no")
 _MOVE_ATTEMPT = text(
     "UPDATE refund_attempts SET status = :status, wechat_refund_id = coalesce(:wechat_refund_id, wechat_refund_id),"
+    " accepted_at = coalesce(accepted_at, CAST(:accepted_at AS timestamptz)),"
     " calls = CASE WHEN status = :status THEN calls ELSE 0 END, last_error = :error,"
     " finished_at = CASE WHEN :status IN ('requested', 'processing') THEN NULL ELSE CAST(:at AS timestamptz) END"
     " WHERE out_refund_no = :out_refund_no AND status <> 'succeeded'"
@@ -62,7 +70,13 @@ _MOVE_ATTEMPT = text(
 _MOVE = text(
     "UPDATE refunds SET status = :status, failure = :failure,"
     " refunded_at = CASE WHEN :status = 'succeeded' THEN CAST(:at AS timestamptz) END"
-    " WHERE refund_id = :refund_id AND status NOT IN ('succeeded', 'refused') AND status <> :status"
+    " WHERE refund_id = :refund_id AND status NOT IN ('succeeded', 'refused')"
+    " AND (status, failure) IS DISTINCT FROM (CAST(:status AS text), CAST(:failure AS text))"
+)
+_SEND_TO = text("UPDATE refund_attempts SET sent_to = :sent_to WHERE out_refund_no = :out_refund_no")
+_SETTLE_OUTSIDE = text(
+    "INSERT INTO outside_settlements (refund_id, evidence, settled_by, settled_at)"
+    " VALUES (:refund_id, :evidence, :settled_by, :at)"
 )
 
 
@@ -111,6 +125,11 @@ class Refunds:
         row = (await self._connection.execute(_BY_NUMBER, {"out_refund_no": out_refund_no})).one_or_none()
         return None if row is None else _attempt(row)
 
+    async def numbers_of(self, payment_id: UUID) -> list[str]:
+        """The provider's numbers of a payment's refunds."""
+        rows = await self._connection.execute(_NUMBERS, {"payment_id": payment_id})
+        return [str(row.out_refund_no) for row in rows]
+
     async def newest_attempt(self, refund_id: UUID) -> RefundAttempt:
         """A refund's last attempt."""
         return _attempt((await self._connection.execute(_NEWEST, {"refund_id": refund_id})).one())
@@ -130,15 +149,17 @@ class Refunds:
         *,
         at: datetime,
         wechat_refund_id: str | None = None,
+        accepted_at: datetime | None = None,
         error: str | None = None,
     ) -> None:
-        """Note how an attempt stands; a succeeded one stays so."""
+        """Note how an attempt stands, and when the provider first accepted it; a succeeded one stays so."""
         await self._connection.execute(
             _MOVE_ATTEMPT,
             {
                 "out_refund_no": out_refund_no,
                 "status": status,
                 "wechat_refund_id": wechat_refund_id,
+                "accepted_at": accepted_at,
                 "error": error,
                 "at": at,
             },
@@ -147,11 +168,22 @@ class Refunds:
     async def move(
         self, refund: Refund, status: RefundStatus, *, at: datetime, failure: str | None = None
     ) -> bool:
-        """Note how a refund stands; False when it stood so already, or has succeeded."""
+        """Note how a refund stands; False when it stood just so already, or has succeeded."""
         done = await self._connection.execute(
             _MOVE, {"refund_id": refund.refund_id, "status": status, "failure": failure, "at": at}
         )
         return done.rowcount == 1
+
+    async def send_to(self, out_refund_no: str, sent_to: SentTo | None) -> None:
+        """Note where an abnormal refund's money is to go instead."""
+        await self._connection.execute(_SEND_TO, {"out_refund_no": out_refund_no, "sent_to": sent_to})
+
+    async def settle_outside(self, refund: Refund, evidence: str, *, by: UUID, at: datetime) -> None:
+        """Note how the shop paid a refund by itself."""
+        await self._connection.execute(
+            _SETTLE_OUTSIDE,
+            {"refund_id": refund.refund_id, "evidence": evidence, "settled_by": by, "at": at},
+        )
 
 
 def _refund(row: Row[Any]) -> Refund:
@@ -161,4 +193,5 @@ def _refund(row: Row[Any]) -> Refund:
 
 def _attempt(row: Row[Any]) -> RefundAttempt:
     said = row._asdict()
-    return RefundAttempt(**{**said, "status": RefundAttemptStatus(said["status"])})
+    sent_to = None if said["sent_to"] is None else SentTo(said["sent_to"])
+    return RefundAttempt(**{**said, "status": RefundAttemptStatus(said["status"]), "sent_to": sent_to})

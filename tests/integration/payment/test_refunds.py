@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import pytest
 
-from simulator.books import Books
 from tests.integration.payment.till import ELSEWHERE, Till, entries, fault
 
 SYSTEM_ERROR = {"kind": "error", "status": 500, "code": "SYSTEM_ERROR"}
@@ -203,12 +202,7 @@ async def test_an_abnormal_refund_is_announced_and_ends_when_it_was_paid_by_hand
     assert [type_ for type_, _ in await till.announced(asked.refund_id)] == ["refund.failed.v1"] * 2
 
     # By hand in the merchant console, then.
-    books = Books(till.wechat.folder / "books.sqlite")
-    books.write(
-        "UPDATE refunds SET status = 'SUCCESS', settled_at = created_at WHERE out_refund_no = ?",
-        asked.refund_number,
-    )
-    books.close()
+    await till.pay_refund_by_hand(asked.refund_number)
     answer = await _retry(till, asked.refund_number)
     assert (answer.status_code, answer.json()["out_refund_no"]) == (202, asked.refund_number)
     await till.run_timers()

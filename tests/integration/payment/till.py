@@ -20,6 +20,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import encode
 from shared.messaging.transport import Delivery
 from shared.worker import Worker
+from simulator.books import Books
 from tests.support.shop import Shop
 from tests.support.wechat import WeChat
 
@@ -191,6 +192,22 @@ class Till:
     async def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         async with reading(self.resources.engine) as connection:
             return [row._asdict() for row in await connection.execute(text(sql), values)]
+
+    async def change_payment(self, order: dict[str, Any], change: str) -> None:
+        """Make our books say something else than WeChat's."""
+        async with self.resources.engine.begin() as connection:
+            await connection.exec_driver_sql(
+                f"UPDATE payments SET {change} WHERE order_id = '{order['order_id']}'"
+            )
+
+    async def pay_refund_by_hand(self, out_refund_no: str) -> None:
+        """Somebody pays an ABNORMAL refund out in the merchant console; WeChat does not tell."""
+        books = Books(self.wechat.folder / "books.sqlite")
+        books.write(
+            "UPDATE refunds SET status = 'SUCCESS', settled_at = created_at WHERE out_refund_no = ?",
+            out_refund_no,
+        )
+        books.close()
 
     async def platform_refunds(self, out_trade_no: str) -> list[dict[str, Any]]:
         """The refunds of an order in WeChat's own books."""
