@@ -25,7 +25,15 @@ from shared.events.order import (
     ReplacedLine,
     ReplacementShipped,
 )
-from shared.events.payment import PaymentSucceeded, RefundFailed, RefundSucceeded, SurplusRefunded
+from shared.events.payment import (
+    PaymentSucceeded,
+    ProfitShared,
+    ProfitShareReturned,
+    RefundFailed,
+    RefundSucceeded,
+    SharedPart,
+    SurplusRefunded,
+)
 
 __all__ = [
     "EVENT_TYPES",
@@ -50,11 +58,14 @@ __all__ = [
     "PointsReversed",
     "PointsSpent",
     "ProductChanged",
+    "ProfitShareReturned",
+    "ProfitShared",
     "RefundFailed",
     "RefundRequested",
     "RefundSucceeded",
     "RefundedLine",
     "ReplacedLine",
     "ReplacementShipped",
+    "SharedPart",
     "SurplusRefunded",
 ]
