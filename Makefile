@@ -7,7 +7,7 @@ SOURCES := $(wildcard gateway services shared simulator deploy demo docs tests)
 # $(call phase,NAME,COMMAND) runs a command and tells how long it took.
 phase = @began=$$(date +%s); echo "== $(1)"; $(2) && echo "== $(1) took $$(( $$(date +%s) - began )) s"
 
-.PHONY: help run up up-local down reset journey test lint format docs lock installed installed-dev
+.PHONY: help run up up-local down backup reset journey test lint format docs lock installed installed-dev
 .DEFAULT_GOAL := help
 
 help: ## List what can be done
@@ -25,6 +25,9 @@ up-local: installed ## Run the whole platform with RabbitMQ and a process for ea
 down: installed ## Stop whatever of the platform runs on this machine
 	@$(BIN)/python -m deploy.local.down
 	@$(BIN)/python -m deploy.compose.down
+
+backup: installed ## Back this machine's shop up; every change from then on is archived
+	@$(BIN)/python -m deploy.local.backup
 
 reset: installed ## Delete the data of this machine's shop and start over
 	@$(BIN)/python -m deploy.compose.down --volumes

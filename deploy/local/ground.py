@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from urllib.request import urlopen
 
 from deploy.layout import GATEWAY_PORT, PACKAGES, SERVICES, ports_from
+from deploy.local.backup import archiving
 from deploy.local.children import Child, end_leftovers
 from deploy.local.configuration import configure
 from deploy.local.folder import LocalServerError, ServerFolder
-from deploy.local.home import HOME, POSTGRES, RABBITMQ
+from deploy.local.home import BACKUPS, HOME, POSTGRES, RABBITMQ
 from deploy.local.postgres import LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls
 from deploy.local.processes import is_free, wait_until
@@ -66,7 +67,7 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
         stack.callback(simulator.wait_stopped)
         stack.callback(simulator.ask_to_stop)
         with progress.step("PostgreSQL") as step:
-            postgres = LocalPostgres(POSTGRES, say=step.say)
+            postgres = LocalPostgres(POSTGRES, settings=archiving(BACKUPS), say=step.say)
             stack.enter_context(postgres)
             databases = postgres.ensure(PACKAGES)
             step.outcome = f"port {postgres.port}"

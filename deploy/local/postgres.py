@@ -113,12 +113,19 @@ class LocalPostgres:
 
     def sql(self, script: str) -> str:
         """Run a psql script as superuser, one line of output a row; raises LocalServerError with its first error."""
+        options = ("-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", "postgres")
+        return self.run_program("psql", *options, script=script, seconds=120)
+
+    def run_program(
+        self, name: str, *arguments: str | Path, script: str | None = None, seconds: float | None = None
+    ) -> str:
+        """Run one of PostgreSQL's programs as superuser of this server; raises LocalServerError with its first error."""
         answer = subprocess.run(
-            [self._binaries / "psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", "postgres"],
+            [self._binaries / name, *arguments],
             input=script,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=seconds,
             env={
                 "PATH": os.environ.get("PATH", ""),
                 "PGHOST": "127.0.0.1",

@@ -2,7 +2,7 @@
 
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from deploy.layout import GATEWAY, PACKAGES
 from deploy.local.configuration import apply, configure
 from deploy.local.platform import Platform, open_platform
+from deploy.local.postgres_roles import DatabaseUrls
 from shared.clock import Clock
 from shared.http.identity import ANONYMOUS, HEADER, Identity, Kind, Principal
 from shared.ids import new_id
@@ -106,11 +107,12 @@ async def open_shop(
     clock: Clock | None = None,
     transport: Transport | None = None,
     names: Iterable[str] = tuple(PACKAGES),
+    databases: Mapping[str, DatabaseUrls] | None = None,
     working: bool = True,
 ) -> AsyncIterator[Shop]:
-    """A shop with databases of its own."""
+    """A shop with databases of its own, fresh ones unless they are given."""
     names = list(names)
-    databases = await fresh_databases(names)
+    databases = databases or await fresh_databases(names)
     # An earlier shop of this worker may have moved WeChat's clock along with its own.
     (await wechat.control.put("/clock", json={"offset_seconds": 0})).raise_for_status()
     listener = socket.create_server(("127.0.0.1", 0))
