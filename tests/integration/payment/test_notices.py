@@ -148,6 +148,36 @@ async def test_a_giant_notice_is_refused_unread(till: Till) -> None:
     assert answer.status_code == 413
 
 
+async def test_a_notice_that_comes_before_our_prepay_is_answered_counts(till: Till) -> None:
+    order = await till.order()
+    await till.wechat.faults(fault("prepay", order, {"kind": "delay", "seconds": 0.8, "effect": True}))
+    collecting = asyncio.create_task(till.put(order))
+    await asyncio.sleep(0.4)
+    (await till.wechat.control.post(f"/payments/{order['order_number']}/confirm")).raise_for_status()
+    await till.wait_for(order, "succeeded")
+    assert (await collecting).status_code in (200, 503)
+    detail = await till.detail(order)
+    assert [each["status"] for each in detail["attempts"]] == ["succeeded"]
+    assert len(detail["ledger"]) == 2
+    assert (await till.collect(order))["status"] == "succeeded"
+
+
+async def test_a_notice_that_comes_after_all_was_given_back_moves_nothing(till: Till) -> None:
+    order = await till.order()
+    await till.wechat.faults(ELSEWHERE)
+    collected = await till.collect(order)
+    await till.wechat.pay(order["order_number"], collected["request_payment"])
+    assert await till.status(order, refresh=True) == "succeeded"
+    await till.request_refund(order, 9_980)
+    await till.ask_until_refunded(order)
+    await till.advance(hours=23)
+    assert (await till.notice(order["order_number"]))["status"] == 204
+    detail = await till.detail(order)
+    assert (detail["status"], detail["refunded_fen"], detail["disputed_at"]) == ("succeeded", 9_980, None)
+    assert len(detail["ledger"]) == 6
+    assert len(await till.announced(collected["payment_id"])) == 1
+
+
 async def test_a_probe_is_refused_and_the_notice_after_it_counts(till: Till) -> None:
     order = await till.order()
     await till.wechat.faults(fault("notice", order, {"kind": "probe"}))

@@ -1,0 +1,117 @@
+"""Each call to WeChat Pay goes wrong in each way, and nothing is concluded from it (K9, K17; checklist B)."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.payment.till import ELSEWHERE, Till
+
+FAULTS = {
+    "frequency-limited": {"kind": "error", "status": 429, "code": "FREQUENCY_LIMITED"},
+    "system-error": {"kind": "error", "status": 500, "code": "SYSTEM_ERROR"},
+    "ten-seconds": {"kind": "delay", "seconds": 10, "effect": True},
+    "truncated": {"kind": "truncated"},
+    "bad-signature": {"kind": "bad_signature"},
+}
+Go = Callable[[], Awaitable[None]]
+
+
+def silent(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/payment/provider-silent")
+
+
+async def prepaying(till: Till, go_wrong: Go) -> None:
+    order = await till.order()
+    await go_wrong()
+    silent(await till.put(order))
+    collected = await till.collect(order)
+    await till.wechat.pay(order["order_number"], collected["request_payment"])
+    await till.wait_for(order, "succeeded")
+    assert [each["out_trade_no"] for each in (await till.detail(order))["attempts"]] == [
+        order["order_number"]
+    ]
+
+
+async def querying(till: Till, go_wrong: Go) -> None:
+    order = await till.order()
+    await till.wechat.faults(ELSEWHERE)
+    collected = await till.collect(order)
+    await till.wechat.pay(order["order_number"], collected["request_payment"])
+    await go_wrong()
+    silent(
+        await till.shop.as_service("order").get(
+            "payment", f"/internal/payments/{order['order_id']}?refresh=true"
+        )
+    )
+    assert (await till.detail(order))["ledger"] == []
+    assert await till.status(order, refresh=True) == "succeeded"
+
+
+async def closing(till: Till, go_wrong: Go) -> None:
+    order = await till.order()
+    await till.collect(order)
+    await go_wrong()
+    silent(await till.close(order))
+    assert await till.status(order) == "paying"
+    assert (await till.close(order)).json() == {"status": "closed"}
+    platform = (await till.wechat.control.get(f"/payments/{order['order_number']}")).json()
+    assert platform["trade_state"] == "CLOSED"
+
+
+async def refunding(till: Till, go_wrong: Go) -> None:
+    order = await till.paid_order()
+    await till.run_timers()
+    await till.request_refund(order, 700)
+    await go_wrong()
+    await till.run_timers()
+    await till.ask_until_refunded(order)
+    assert [each["amount"]["refund"] for each in await till.platform_refunds(order["order_number"])] == [700]
+    assert (await till.detail(order))["refunded_fen"] == 700
+
+
+async def querying_a_refund(till: Till, go_wrong: Go) -> None:
+    order = await till.paid_order()
+    await till.wechat.faults(ELSEWHERE)
+    await till.request_refund(order, 700)
+    await till.run_timers()
+    await till.advance(seconds=6)
+    await go_wrong()
+    await till.run_timers()
+    assert [each["status"] for each in (await till.detail(order))["refunds"]] == ["processing"]
+    await till.advance(seconds=31)
+    await till.run_timers()
+    assert [each["status"] for each in (await till.detail(order))["refunds"]] == ["succeeded"]
+
+
+STORIES = {
+    "prepay": prepaying,
+    "query": querying,
+    "close": closing,
+    "refund": refunding,
+    "refund_query": querying_a_refund,
+}
+
+
+@pytest.mark.parametrize("api", STORIES)
+@pytest.mark.parametrize("action", FAULTS.values(), ids=FAULTS)
+async def test_a_call_that_goes_wrong_decides_nothing_and_is_made_again_under_its_number(
+    till: Till, api: str, action: dict[str, Any]
+) -> None:
+    notices = [] if api == "prepay" else [ELSEWHERE]
+    hosts = 2 if action["kind"] == "truncated" else 1  # a connection that was cut is tried at the second host
+
+    async def go_wrong() -> None:
+        await till.wechat.faults(*notices, {"match": {"api": api}, "times": hosts, "action": action})
+
+    began = time.monotonic()
+    await STORIES[api](till, go_wrong)
+    assert time.monotonic() - began < 9  # ten seconds are not waited for
+    (rule,) = [
+        each
+        for each in (await till.wechat.control.get("/faults")).json()["rules"]
+        if each["match"]["api"] == api
+    ]
+    assert rule["bitten"] == hosts
