@@ -42,7 +42,8 @@ _UNDRIVEN = {
             SELECT FROM timers WHERE key = o.id::text
                AND kind = CASE o.status WHEN 'creating' THEN 'complete-creation' ELSE 'close-unpaid' END)
         UNION ALL SELECT o.id::text, 'auto-receive' FROM orders o WHERE o.status = 'shipped'
-           AND NOT EXISTS (SELECT FROM timers WHERE key = o.id::text AND kind = 'auto-receive')""",
+           AND NOT EXISTS (SELECT FROM timers WHERE key = o.id::text AND kind = 'auto-receive')
+           AND NOT EXISTS (SELECT FROM order_lines WHERE order_id = o.id AND claimed_quantity > 0)""",
     "payment": """
         SELECT a.out_trade_no AS key, 'payment.query-attempt' AS timer FROM attempts a JOIN payments p USING (payment_id)
          WHERE a.status IN ('initiated', 'prepaid') AND p.disputed_at IS NULL

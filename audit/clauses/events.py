@@ -119,8 +119,18 @@ _REVERSED = f"""
      WHERE {in_scope("order_id")} ORDER BY refund_id"""
 
 
+_RESTOCKED = f"""
+    SELECT r.id AS refund_id, greatest(r.requested_at, r.refunded_at) AS changed_at,
+           (SELECT sum(quantity - off_shelf_quantity) FROM refund_lines WHERE refund_id = r.id) AS units
+      FROM refunds r WHERE {in_scope("r.order_id")} AND r.status = 'succeeded'"""
+_MOVED_BACK = """
+    SELECT source_id AS refund_id, sum(on_hand) AS units FROM stock_movements
+     WHERE source_type = 'refund' AND kind = 'restock' AND source_id = ANY(:refunds::uuid[]) GROUP BY source_id"""
+_BATCH = 1_000
+
+
 async def _effects(books: Books) -> AsyncIterator[Finding]:
-    """A refund's effects at the payment and the member service; other events' effects are M3, S3, C2 and L3."""
+    """A refund's effects at payment, member and catalog; other events' effects are M3, S3, C2 and L3."""
     async for refund_id, refund, provided in merged(
         books.rows("order", _REFUNDS), books.rows("payment", _PROVIDED)
     ):
@@ -141,6 +151,30 @@ async def _effects(books: Books) -> AsyncIterator[Finding]:
         if expected != found:
             yield finding("E2", f"{expected} of rewards reversed", found, refund_id=refund_id)
 
+    async for batch in _batches(books.rows("order", _RESTOCKED)):
+        wanted = {row["refund_id"]: row["units"] for row in batch if books.is_quiet(row)}
+        moved = await books.all("catalog", _MOVED_BACK, refunds=list(wanted))
+        restocked = {row["refund_id"]: row["units"] for row in moved}
+        for refund_id, units in wanted.items():
+            if restocked.get(refund_id) != units:
+                yield finding(
+                    "E2",
+                    f"{units} units restocked",
+                    f"{restocked.get(refund_id, 'none')} restocked",
+                    refund_id=refund_id,
+                )
+
+
+async def _batches(rows: AsyncIterator[Row]) -> AsyncIterator[list[Row]]:
+    batch = []
+    async for row in rows:
+        batch.append(row)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
 
 def _needs_no_row(refund: Row) -> bool:
     """Nothing to give back is settled at once; a refund that could not begin waits for an operator."""
@@ -150,8 +184,8 @@ def _needs_no_row(refund: Row) -> bool:
 E2 = Clause(
     "E2",
     Kind.REST,
-    "what was applied has its effect: refunds at payment and member (other events: M3, S3, C2, L3)",
-    ("order", "payment", "member"),
+    "what was applied has its effect: refunds at payment, member and catalog (other events: M3, S3, C2, L3)",
+    ("order", "payment", "member", "catalog"),
     _effects,
     Group.ORDERS,
 )

@@ -8,8 +8,23 @@ from deploy.layout import PACKAGES
 
 APPEND_ONLY = {
     "catalog": ("stock_movements",),
-    "order": ("order_history", "shipment_lines", "tracking_events", "refund_lines"),
-    "payment": ("notices", "security_events", "journals", "journal_entries"),
+    "order": (
+        "order_history",
+        "shipment_lines",
+        "tracking_events",
+        "refund_lines",
+        "after_sale_history",
+        "after_sale_messages",
+    ),
+    "payment": (
+        "notices",
+        "security_events",
+        "journals",
+        "journal_entries",
+        "reconciliation_closings",
+        "share_rules",
+        "share_rule_parts",
+    ),
     "member": ("consents", "points_transfers", "growth_entries", "order_refunds"),
     "campaign": ("coupon_rules", "coupon_journal"),
 }

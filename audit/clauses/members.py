@@ -35,12 +35,12 @@ L2 = sql(
     Kind.ALWAYS,
     "one entry for each source and kind; points for logging in once a Shanghai day",
     "member",
-    """SELECT t.source_type, t.source_id, t.kind, '1 entry' AS expected, format('%s entries', count(*)) AS found
+    """SELECT t.source_type, t.source_id, t.kind, '1 entry' AS expected, format('%s entries', count(DISTINCT o.id)) AS found
       FROM points_transfers t JOIN points_transfers o USING (source_type, source_id, kind)
-     WHERE t.id > :through GROUP BY t.id, t.source_type, t.source_id, t.kind HAVING count(*) > 1""",
-    """SELECT g.source_type, g.source_id, g.kind, '1 entry' AS expected, format('%s entries', count(*)) AS found
+     WHERE t.id > :through GROUP BY 1, 2, 3 HAVING count(DISTINCT o.id) > 1""",
+    """SELECT g.source_type, g.source_id, g.kind, '1 entry' AS expected, format('%s entries', count(DISTINCT o.id)) AS found
       FROM growth_entries g JOIN growth_entries o USING (source_type, source_id, kind)
-     WHERE g.id > :through GROUP BY g.id, g.source_type, g.source_id, g.kind HAVING count(*) > 1""",
+     WHERE g.id > :through GROUP BY 1, 2, 3 HAVING count(DISTINCT o.id) > 1""",
     """SELECT id AS transfer_id, member_id, format('%s:%s', member_id, (at AT TIME ZONE 'Asia/Shanghai')::date)
         AS expected, source_id AS found
       FROM points_transfers WHERE id > :through AND source_type = 'login'

@@ -72,12 +72,22 @@ _WANTED = f"""
            (SELECT string_agg(format('%s×%s', quantity, sku_id), ' ' ORDER BY sku_id)
               FROM order_lines WHERE order_id = o.id) AS units
       FROM orders o LEFT JOIN order_history h ON h.order_id = o.id AND h.version = o.version
-     WHERE {in_scope("o.id")} ORDER BY o.id"""
+     WHERE {in_scope("o.id")}
+    UNION ALL
+    SELECT a.id, 'exchange ' || a.status, h.at,
+           (SELECT string_agg(format('%s×%s', a_l.quantity, l.sku_id), ' ' ORDER BY l.sku_id)
+              FROM after_sale_lines a_l JOIN order_lines l ON l.id = a_l.order_line_id WHERE a_l.after_sale_id = a.id)
+      FROM after_sales a JOIN after_sale_history h ON h.after_sale_id = a.id AND h.version = a.version
+     WHERE a.kind = 'exchange' AND {in_scope("a.id")} ORDER BY 1"""
 _RESERVED = f"""
     SELECT r.order_id, r.state, greatest(r.held_at, r.ended_at) AS changed_at,
            (SELECT string_agg(format('%s×%s', quantity, sku_id), ' ' ORDER BY sku_id)
               FROM reservation_lines WHERE order_id = r.order_id) AS units
       FROM reservations r WHERE {in_scope("r.order_id")} ORDER BY r.order_id"""
+
+
+REPLACED = ("exchange replacement_shipped", "exchange completed")
+"""An exchange has a reservation of its own, under its own id."""
 
 
 async def _reservations(books: Books) -> AsyncIterator[Finding]:
@@ -101,6 +111,10 @@ def _wanted(order: Row | None, reservation: Row | None, found: str) -> str:
         return f"held {order['units']}"
     if order["status"] in EVER_PAID:
         return f"committed {order['units']}"
+    if order["status"] in REPLACED:
+        return f"committed {order['units']}"
+    if order["status"].startswith("exchange"):  # not decided: it may hold already, or no more
+        return "no more than held" if reservation and reservation["state"] == "committed" else found
     return found if reservation and reservation["state"] == "released" else "released"
 
 
@@ -139,8 +153,11 @@ _TTL = "SELECT make_interval(secs => pay_timeout_seconds) + interval '15 minutes
 _HELD_LONG = """
     SELECT order_id, held_at FROM reservations WHERE state = 'held' AND held_at < :now::timestamptz - :longest::interval
      ORDER BY held_at"""
-_STATUSES = "SELECT id, status FROM orders WHERE id = ANY(:ids::uuid[])"
-_OPEN_ANYHOW = ("creating", *OPEN)
+_STATUSES = """
+    SELECT id, status FROM orders WHERE id = ANY(:ids::uuid[])
+    UNION ALL SELECT id, CASE WHEN ended_at IS NULL THEN 'exchange' ELSE status END FROM after_sales
+     WHERE kind = 'exchange' AND id = ANY(:ids::uuid[])"""
+_OPEN_ANYHOW = ("creating", "exchange", *OPEN)
 
 
 async def _forgotten(books: Books) -> AsyncIterator[Finding]:

@@ -1,0 +1,43 @@
+"""One shop's history, made once and looked at by every test of the audit."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from audit.books import Row
+from tests.audit.history import History, remember, trade
+from tests.support.shop import open_shop
+from tests.support.wechat import open_wechat
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """The databases of a shop that has traded, been drained and stopped."""
+    async with (
+        open_wechat(tmp_path_factory.mktemp("audit-wechat")) as wechat,
+        open_shop(wechat) as shop,
+    ):
+        await trade(shop)
+        await _drain(shop.platform)
+        return remember(shop)
+
+
+async def _drain(platform: object) -> None:
+    """Refunds come back by notices, after the shop has settled once."""
+    for _ in range(3):
+        await platform.settle()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.3)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def owners(history: History) -> "AsyncIterator[dict[str, asyncpg.Connection[Row]]]":
+    """A connection to each database with its owner's rights."""
+    connections = {
+        name: await asyncpg.connect(url.replace("+asyncpg", "")) for name, url in history.owner_urls.items()
+    }
+    yield connections
+    for connection in connections.values():
+        await connection.close()
