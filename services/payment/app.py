@@ -8,6 +8,7 @@ from services.payment.notices.api import router as notices
 from services.payment.payments.api import router as payments
 from services.payment.payments.operator_api import router as operator_payments
 from services.payment.payments.refusals import ProviderSilent
+from services.payment.reconciliation.api import router as reconciliation
 from services.payment.refunds.api import router as refunds
 from services.payment.resources import PaymentResources, open_resources
 from services.payment.security.api import router as security
@@ -20,7 +21,15 @@ from shared.wechat.pay import OutcomeUnknown
 def create_app(resources: PaymentResources) -> FastAPI:
     """The payment service's routes."""
     app = create_service_app(
-        resources, notices, payments, operator_payments, decisions, refunds, security, title="Jishi payment"
+        resources,
+        notices,
+        payments,
+        operator_payments,
+        decisions,
+        refunds,
+        security,
+        reconciliation,
+        title="Jishi payment",
     )
 
     @app.exception_handler(OutcomeUnknown)

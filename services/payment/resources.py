@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import httpx
@@ -25,13 +26,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentResources(Resources):
-    """The common parts, the merchant's account, and where WeChat Pay posts its notices."""
+    """The common parts, the merchant's account, where WeChat Pay posts its notices and where bills lie while read."""
 
     account: PaySettings
     wechat_pay: WeChatPay
     provider_seconds: float
     payment_notify_url: str
     refund_notify_url: str
+    bill_folder: Path
 
     async def answered(self, call: Awaitable[T]) -> T:
         """What WeChat Pay answers in time; raises OutcomeUnknown when it does not (K17)."""
@@ -60,6 +62,7 @@ async def open_resources(
             provider_seconds=settings.provider_seconds,
             payment_notify_url=public_url + PAYMENT_NOTICES,
             refund_notify_url=public_url + REFUND_NOTICES,
+            bill_folder=settings.bill_folder,
         )
 
 

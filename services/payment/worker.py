@@ -1,6 +1,7 @@
 """The payment service's worker: refunds on orders' word, and the timers that ask WeChat Pay."""
 
 from services.payment.payments.timers import timers as payments
+from services.payment.reconciliation.timers import timers as reconciliation
 from services.payment.refunds.reactions import reactions as refunds
 from services.payment.refunds.timers import timers as refund_timers
 from services.payment.resources import PaymentResources, open_resources
@@ -14,7 +15,7 @@ REACTIONS = (refunds,)
 
 def create_worker(resources: PaymentResources, transport: Transport) -> Worker:
     """Everything of the payment service that happens without a request."""
-    return Worker(resources, transport, reactions=REACTIONS, timers=[payments, refund_timers])
+    return Worker(resources, transport, reactions=REACTIONS, timers=[payments, refund_timers, reconciliation])
 
 
 def main() -> None:

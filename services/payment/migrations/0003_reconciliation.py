@@ -104,7 +104,7 @@ CREATE TABLE reconciliation_differences (
   difference_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   bill_on date NOT NULL REFERENCES reconciliations,
   bill text NOT NULL CHECK (bill IN ('trade', 'fund')),
-  kind text NOT NULL CHECK (kind IN ('bad_hash', 'unreadable_row', 'summary_differs', 'duplicate_row',
+  kind text NOT NULL CHECK (kind IN ('bad_hash', 'unreadable_bill', 'unreadable_row', 'summary_differs', 'duplicate_row',
     'missing_in_books', 'missing_in_bill', 'identity_differs', 'amount_differs', 'state_differs', 'day_differs',
     'missing_in_fund_bill', 'missing_in_trade_bill', 'fund_amount_differs', 'fee_differs', 'unknown_fund_row')),
   number text NOT NULL,

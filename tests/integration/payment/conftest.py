@@ -7,6 +7,8 @@ import pytest
 import pytest_asyncio
 
 from shared.clock import ManualClock
+from tests.integration.payment.bookkeeping import Bookkeeping
+from tests.integration.payment.partners import Partners, open_partners, put_rule
 from tests.integration.payment.till import Till
 from tests.support.shop import open_shop
 from tests.support.wechat import WeChat, open_wechat
@@ -31,6 +33,34 @@ async def open_till(pay_wechat: WeChat) -> AsyncIterator[Till]:
         yield opened
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def open_books(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bookkeeping]:
+    """A payment service and a WeChat of their own, for days that hold nothing but what a test did."""
+    async with open_wechat(tmp_path_factory.mktemp("books-wechat")) as wechat:
+        clock = ManualClock(datetime.now(UTC))
+        async with open_shop(wechat, clock=clock, names=["gateway", "payment"], working=False) as shop:
+            opened = Bookkeeping(Till(shop, clock, wechat))
+            object.__setattr__(opened.till.resources, "bill_folder", tmp_path_factory.mktemp("bills"))
+            yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def books(open_books: Bookkeeping) -> AsyncIterator[Bookkeeping]:
+    """The books, with a WeChat that bills rightly and takes its usual fee."""
+    await open_books.till.wechat.faults()
+    await open_books.till.rules(
+        refund_settles_as="SUCCESS",
+        refund_settles_after_seconds=0,
+        refund_interval_seconds=0,
+        fee_bp=60,
+        bill_damages=[],
+        bill_hash_is_wrong=False,
+        bill_summary_differs_by_fen=0,
+        bill_day_ends_early_seconds=0,
+    )
+    yield open_books
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def till(open_till: Till) -> AsyncIterator[Till]:
     """The till, with a WeChat that behaves, settles refunds at once and knows no pause between them."""
@@ -44,3 +74,11 @@ async def till(open_till: Till) -> AsyncIterator[Till]:
     )
     yield open_till
     await open_till.wechat.faults()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def partners(till: Till) -> AsyncIterator[Partners]:
+    """A till that shares profit, until the test is over."""
+    opened = await open_partners(till)
+    yield opened
+    await put_rule(opened, [])
