@@ -28,7 +28,10 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the table; ``upstream`` is the template at the service when it differs."""
+    """One line of the table; ``upstream`` is the template at the service when it differs.
+
+    What ``is_kept`` is the same for everybody, and its last answer is shown while the service is away.
+    """
 
     method: str
     template: str
@@ -38,6 +41,7 @@ class Route:
     upstream: str | None = None
     max_body_bytes: int = JSON_BYTES
     seconds: float = COMMAND_SECONDS
+    is_kept: bool = False
 
 
 def _anonymous(service: str, *routes: str) -> list[Route]:
@@ -54,6 +58,12 @@ def _public(service: str, *routes: str) -> list[Route]:
             seconds=BROWSE_SECONDS if method == "GET" else COMMAND_SECONDS,
         )
         for method, path in map(str.split, routes)
+    ]
+
+
+def _kept(service: str, *paths: str) -> list[Route]:
+    return [
+        Route("GET", path, service, Access.PUBLIC, seconds=BROWSE_SECONDS, is_kept=True) for path in paths
     ]
 
 
@@ -116,7 +126,7 @@ ROUTES: tuple[Route, ...] = (
         upstream="/operator/audit-log",
     ),
     # catalog
-    *_public("catalog", "GET /categories", "GET /products", "GET /products/{product_id}", "GET /storefront"),
+    *_kept("catalog", "/categories", "/products", "/products/{product_id}", "/storefront"),
     *_public("catalog", "GET /search", "GET /search/suggestions", "GET /media/{path:path}"),
     *_member("catalog", "DELETE /search/history"),
     *_operator(
@@ -306,6 +316,24 @@ ROUTES: tuple[Route, ...] = (
         "POST /operator/reconciliation-differences/{difference_id}/resolve",
         "POST /operator/refund-attempts/{out_refund_no}/redirect",
         "POST /operator/refund-attempts/{out_refund_no}/settle-outside",
+    ),
+    *_operator(
+        "payment",
+        "finance auditor",
+        "GET /operator/profit-sharing/receivers",
+        "GET /operator/profit-sharing/rule",
+        "GET /operator/profit-sharing/shares",
+        "GET /operator/profit-sharing/shares/{order_id}",
+    ),
+    *_operator(
+        "payment",
+        "finance",
+        "POST /operator/profit-sharing/receivers",
+        "POST /operator/profit-sharing/receivers/{receiver_id}/remove",
+        "PUT /operator/profit-sharing/rule",
+        "POST /operator/profit-sharing/shares/{order_id}/share",
+        "POST /operator/profit-sharing/shares/{order_id}/unfreeze",
+        "POST /operator/profit-sharing/returns/{out_return_no}/bear",
     ),
     *_callback("payment", "POST /callbacks/wechat-pay/payments", "POST /callbacks/wechat-pay/refunds"),
     # analytics

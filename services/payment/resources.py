@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import httpx
 from fastapi import Depends
 
+from services.payment.profit_sharing.domain import SharingLimits
 from services.payment.settings import Settings
 from shared import resources as common
 from shared.clock import Clock
@@ -34,6 +35,7 @@ class PaymentResources(Resources):
     payment_notify_url: str
     refund_notify_url: str
     bill_folder: Path
+    sharing: SharingLimits
 
     async def answered(self, call: Awaitable[T]) -> T:
         """What WeChat Pay answers in time; raises OutcomeUnknown when it does not (K17)."""
@@ -63,6 +65,11 @@ async def open_resources(
             payment_notify_url=public_url + PAYMENT_NOTICES,
             refund_notify_url=public_url + REFUND_NOTICES,
             bill_folder=settings.bill_folder,
+            sharing=SharingLimits(
+                max_bp=settings.share_max_bp,
+                fee_bp=settings.provider_fee_bp,
+                unfreeze_after_seconds=settings.unfreeze_after_seconds,
+            ),
         )
 
 

@@ -1,6 +1,8 @@
 """The payment service's worker: refunds on orders' word, and the timers that ask WeChat Pay."""
 
 from services.payment.payments.timers import timers as payments
+from services.payment.profit_sharing.reactions import reactions as profit_sharing
+from services.payment.profit_sharing.timers import timers as sharing_timers
 from services.payment.reconciliation.timers import timers as reconciliation
 from services.payment.refunds.reactions import reactions as refunds
 from services.payment.refunds.timers import timers as refund_timers
@@ -10,12 +12,13 @@ from shared.messaging.transport import Transport
 from shared.process import work
 from shared.worker import Worker
 
-REACTIONS = (refunds,)
+TIMERS = (payments, refund_timers, sharing_timers, reconciliation)
+REACTIONS = (refunds, profit_sharing)
 
 
 def create_worker(resources: PaymentResources, transport: Transport) -> Worker:
     """Everything of the payment service that happens without a request."""
-    return Worker(resources, transport, reactions=REACTIONS, timers=[payments, refund_timers, reconciliation])
+    return Worker(resources, transport, reactions=REACTIONS, timers=TIMERS)
 
 
 def main() -> None:

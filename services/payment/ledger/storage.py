@@ -22,12 +22,20 @@ _ENTER = text(
 
 
 class Account(StrEnum):
-    """Where money is, or to whom it is owed; debits are positive."""
+    """Where money is, or to whom it is owed; debits are positive.
+
+    PROVIDER_FROZEN is what WeChat Pay holds back for profit sharing, SHARES_PAYABLE what receivers were promised,
+    SHARE_RETURNS_RECEIVABLE what they are to give back, SHARES_BORNE what they keep of refunded orders at our cost.
+    """
 
     PROVIDER_RECEIVABLE = "provider_receivable"
     ORDER_RECEIPTS = "order_receipts"
     REFUNDS_PAYABLE = "refunds_payable"
     SURPLUS_PAYABLE = "surplus_payable"
+    PROVIDER_FROZEN = "provider_frozen"
+    SHARES_PAYABLE = "shares_payable"
+    SHARE_RETURNS_RECEIVABLE = "share_returns_receivable"
+    SHARES_BORNE = "shares_borne"
     PROVIDER_FEES = "provider_fees"
     MERCHANT_ACCOUNT = "merchant_account"
 

@@ -111,6 +111,7 @@ async def _prepay(
                 openid=payment.payer_openid,
                 notify_url=resources.payment_notify_url,
                 time_expire=payment.expires_at,
+                shares_profit=attempt.share_rule_version is not None,
             )
         )
         async with begin(resources.engine) as work:

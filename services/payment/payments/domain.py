@@ -102,7 +102,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at the provider under its own number; ``paid_fen`` and ``surplus_reason`` once it was paid."""
+    """One try at the provider under its own number; ``paid_fen`` and ``surplus_reason`` once it was paid.
+
+    Under a share rule its money is frozen for profit sharing.
+    """
 
     out_trade_no: str
     payment_id: UUID
@@ -115,6 +118,7 @@ class Attempt:
     transaction_id: str | None
     paid_fen: int | None = None
     surplus_reason: Surplus | None = None
+    share_rule_version: int | None = None
 
     @property
     def is_open(self) -> bool:

@@ -27,7 +27,7 @@ _PAYMENT = (
 )
 _ATTEMPT = (
     "a.out_trade_no, a.payment_id, a.number, a.status, a.prepay_id, a.prepaid_at, a.may_appear_until,"
-    " a.initiated_at, a.transaction_id, a.paid_fen, a.surplus_reason"
+    " a.initiated_at, a.transaction_id, a.paid_fen, a.surplus_reason, a.share_rule_version"
 )
 _OPEN = text(
     "INSERT INTO payments (payment_id, order_id, order_number, member_id, payer_openid, description, amount_fen,"
@@ -47,8 +47,10 @@ _FIND = text(f"SELECT {_PAYMENT} FROM payments p WHERE p.order_id = :order_id")
 _ATTEMPT_BY_NUMBER = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.out_trade_no = :out_trade_no")
 _ATTEMPTS = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.payment_id = :payment_id ORDER BY a.number")
 _INITIATE = text(
-    "INSERT INTO attempts AS a (out_trade_no, payment_id, number, status, initiated_at)"
-    f" VALUES (:out_trade_no, :payment_id, :number, 'initiated', :at) RETURNING {_ATTEMPT}"
+    "INSERT INTO attempts AS a (out_trade_no, payment_id, number, status, initiated_at, share_rule_version)"
+    " VALUES (:out_trade_no, :payment_id, :number, 'initiated', :at,"
+    "  (SELECT CASE WHEN total_bp > 0 THEN version END FROM share_rules ORDER BY version DESC LIMIT 1))"
+    f" RETURNING {_ATTEMPT}"
 )
 _INTEND = text("UPDATE attempts SET may_appear_until = :until WHERE out_trade_no = :out_trade_no")
 _PREPAID = text(

@@ -19,6 +19,7 @@ from services.payment.payments.domain import (
 )
 from services.payment.payments.refusals import Disputed, UnknownNumber
 from services.payment.payments.storage import Payments
+from services.payment.profit_sharing.start_sharing import start_sharing
 from services.payment.refunds.refund_surplus import refund_surplus
 from services.payment.security.storage import SecurityEvents
 from shared.database import UnitOfWork
@@ -89,6 +90,7 @@ async def _succeed(
         payment_id=payment.payment_id,
         at=at,
     )
+    await start_sharing(work, payment, attempt, transaction_id, paid_at=paid_at, at=at)
     await work.outbox.add(_succeeded(payment, Method.WECHAT_PAY, paid_at=paid_at), at=at)
 
 

@@ -4,7 +4,9 @@ from datetime import datetime
 
 from services.payment.payments.refusals import Disputed
 from services.payment.payments.report_dispute import report_dispute
+from services.payment.profit_sharing.take_back import shares_are_back
 from services.payment.refunds.domain import (
+    LOOK_AGAIN_AFTER,
     UNFINISHED,
     WAITING,
     Refund,
@@ -21,13 +23,18 @@ from shared.wechat.pay import OutcomeUnknown, Refund as SaidRefund, WeChatPayRef
 
 
 async def advance_refund(resources: PaymentResources, out_refund_no: str, *, at: datetime) -> datetime | None:
-    """Take one step with a refund attempt; returns when the next is due, None when there is nothing left to do."""
+    """Take one step with a refund attempt; returns when the next is due, None when there is nothing left to do.
+
+    Whoever got a share of the money gives it back first; the last return wakes the refund.
+    """
     async with begin(resources.engine) as work:
         refunds = Refunds(work.connection)
         found = await refunds.lock_by_number(out_refund_no)
         if found is None or found[1].status not in UNFINISHED:
             return None
         refund, attempt = found
+        if not await shares_are_back(work, refund, at=at):
+            return at + LOOK_AGAIN_AFTER
         await refunds.count_call(out_refund_no, at=at)
     calls = attempt.calls + 1
     try:

@@ -13,6 +13,9 @@ ADVANCE_REFUND = "payment.advance-refund"
 CALL_AGAIN_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 65, 120, 300))
 """Pauses between calls of unknown outcome or that must wait; the fourth is past WeChat's minute between refunds."""
 
+LOOK_AGAIN_AFTER = timedelta(minutes=1)
+"""How long a refund waits for shares to be returned before it looks again."""
+
 QUERY_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 900, 3600))
 """Pauses between queries of an accepted refund; cards take days."""
 

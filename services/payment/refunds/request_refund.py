@@ -6,6 +6,8 @@ from datetime import datetime
 from services.payment.ledger.storage import Account
 from services.payment.payments.domain import Payment, PaymentStatus
 from services.payment.payments.storage import Payments
+from services.payment.profit_sharing.domain import Back
+from services.payment.profit_sharing.take_back import plan_shares_back, take_shares_back
 from services.payment.refunds.begin_refund import begin_refund
 from services.payment.refunds.domain import Refund, RefundAttemptStatus, RefundKind, RefundStatus
 from services.payment.refunds.retry_refund import retry_refund
@@ -35,14 +37,26 @@ async def request_refund(work: UnitOfWork, asked: RefundRequested, *, at: dateti
         await work.outbox.add(_failed(asked, payment, NEVER_PAID, at=at), at=at)
     elif asked.refund_fen == 0:
         await work.outbox.add(_nothing_owed(asked, payment, at=at), at=at)
-    elif await refunds.reserve(payment.payment_id, asked.refund_fen):
+    elif (shares := await _reserve(work, payment, asked, at=at)) is not None:
         out_trade_no = await refunds.paid_number(payment.payment_id)
         refund = _refund(asked, payment, out_trade_no)
         await begin_refund(work, refund, taken_from=Account.ORDER_RECEIPTS, at=at)
+        await take_shares_back(work, refund, shares, at=at)
     else:
         refused = replace(_refund(asked, payment, ""), status=RefundStatus.REFUSED)
         await refunds.add(refused, failure=TOO_MUCH, at=at)
         await work.outbox.add(_failed(asked, payment, TOO_MUCH, at=at), at=at)
+
+
+async def _reserve(
+    work: UnitOfWork, payment: Payment, asked: RefundRequested, *, at: datetime
+) -> list[Back] | None:
+    """Set the amount aside, and what of it receivers of shares must give back first; None when it is too much."""
+    planned = await plan_shares_back(work, payment.payment_id, asked.refund_fen, at=at)
+    share_back_fen = sum(back.amount_fen for back in planned)
+    refunds = Refunds(work.connection)
+    is_left = await refunds.reserve(payment.payment_id, asked.refund_fen, share_back_fen=share_back_fen)
+    return planned if is_left else None
 
 
 async def _again(

@@ -25,8 +25,8 @@ _ATTEMPT = (
     "a.out_refund_no, a.refund_id, a.number, a.status, a.calls, a.wechat_refund_id, a.last_error, a.sent_to"
 )
 _RESERVE = text(
-    "UPDATE payments SET refunded_fen = refunded_fen + :refund_fen, refund_count = refund_count + 1"
-    " WHERE payment_id = :payment_id AND status = 'succeeded'"
+    "UPDATE payments SET refunded_fen = refunded_fen + :refund_fen, refund_count = refund_count + 1,"
+    " share_back_fen = share_back_fen + :share_back_fen WHERE payment_id = :payment_id AND status = 'succeeded'"
     " AND refunded_fen + :refund_fen <= paid_fen AND refund_count < 50"
 )
 _ADD = text(
@@ -86,9 +86,15 @@ class Refunds:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def reserve(self, payment_id: UUID, refund_fen: int) -> bool:
-        """Set a part of what was paid aside; False when that much is not left, or 50 times was (P8, M2)."""
-        done = await self._connection.execute(_RESERVE, {"payment_id": payment_id, "refund_fen": refund_fen})
+    async def reserve(self, payment_id: UUID, refund_fen: int, *, share_back_fen: int) -> bool:
+        """Set a part of what was paid aside; False when that much is not left, or 50 times was (P8, M2).
+
+        ``share_back_fen`` of what was shared goes back for it (M9).
+        """
+        done = await self._connection.execute(
+            _RESERVE,
+            {"payment_id": payment_id, "refund_fen": refund_fen, "share_back_fen": share_back_fen},
+        )
         return done.rowcount == 1
 
     async def lock(self, refund_id: UUID) -> Refund | None:
