@@ -22,6 +22,7 @@ from gateway.resources import GatewayResources, open_resources
 from gateway.routes import ROUTES, Access
 from gateway.sessions import api as sessions
 from gateway.settings import Settings
+from gateway.stale_answers import key_of
 from shared.database import is_passing
 from shared.http.app import health_router
 from shared.http.identity import ANONYMOUS, HEADER, Kind, Principal
@@ -80,17 +81,39 @@ class Gateway:
     async def _forward(
         self, scope: Scope, match: Match, passed: Headers, body: RequestBody, exchange: "_Exchange"
     ) -> None:
-        """Have the service answer within the route's time, from when the body is there; stop when nobody waits."""
-        service, seconds = match.route.service, match.route.seconds
+        """Have the service answer; what it answered a moment ago has to do where that may be, while it does not."""
+        if not match.route.is_kept:
+            await self._ask(scope, match, passed, body, exchange.send)
+            return
+        stale, key = (
+            self._resources.stale_answers,
+            key_of(match.upstream_path, scope["query_string"].decode("latin-1")),
+        )
         try:
-            async with Patience(body, seconds):
+            await self._ask(scope, match, passed, body, stale.through(key, exchange.send))
+        except ServiceUnavailable:
+            found = stale.find(key)
+            if exchange.is_begun or found is None:
+                raise
+            await found.give(exchange.send)
+
+    async def _ask(self, scope: Scope, match: Match, passed: Headers, body: RequestBody, send: Send) -> None:
+        """Within the route's time, from when the body is there; stop when nobody waits."""
+        service, breaker = match.route.service, self._resources.breaker
+        unavailable = ServiceUnavailable(headers={"retry-after": "1"}, service=service)
+        if not breaker.admits(service):
+            raise unavailable
+        try:
+            async with Patience(body, match.route.seconds):
                 await self._resources.upstreams.forward(
-                    service, scope, match.upstream_path, passed, body.receive, exchange.send
+                    service, scope, match.upstream_path, passed, body.receive, send
                 )
         except (TimeoutError, ServiceUnavailable) as error:
             if body.client_is_gone:
                 raise _ClientGone from error
-            raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
+            breaker.failed(service)
+            raise unavailable from error
+        breaker.answered(service)
 
     def _passed_headers(self, scope: Scope, match: Match, caller: Principal, request_id: str) -> Headers:
         """The client's harmless headers, then ours, each exactly once (SEC5)."""
@@ -134,13 +157,13 @@ class _Exchange:
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self.request_id = request_id
-        self._is_begun = False
+        self.is_begun = False
         self.is_complete = False
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with the answer's headers cleaned and ours added."""
         if message["type"] == "http.response.start":
-            self._is_begun = True
+            self.is_begun = True
             headers = outgoing(message.get("headers", ()))
             headers += SECURITY_HEADERS
             headers.append((b"x-request-id", self.request_id.encode()))
@@ -155,7 +178,7 @@ class _Exchange:
 
     async def refuse(self, problem: Problem, scope: Scope) -> None:
         """Answer with a problem; an answer that has begun is cut off instead."""
-        if self._is_begun:
+        if self.is_begun:
             raise ConnectionError("the answer broke off") from problem
 
         async def nothing() -> Message:

@@ -10,8 +10,10 @@ from gateway.operators.storage import make_owner
 from gateway.sessions.authentication import Authentication
 from gateway.sessions.sweeping import sweep_sessions
 from gateway.settings import Settings
+from gateway.stale_answers import StaleAnswers
 from gateway.upstreams import LocalUpstreams, RemoteUpstreams, Upstreams
 from shared.clock import Clock
+from shared.http.breaker import Breaker
 from shared.http.services import Exchange, LocalExchange, new_session
 from shared.resources import Resources, open_resources as open_kernel
 from shared.worker import kept_running
@@ -24,6 +26,8 @@ class GatewayResources(Resources):
     settings: Settings
     authentication: Authentication
     upstreams: Upstreams
+    breaker: Breaker
+    stale_answers: StaleAnswers
     login_attempts: Attempts
 
 
@@ -53,6 +57,8 @@ async def open_resources(
                 settings=settings,
                 authentication=Authentication(kernel, settings),
                 upstreams=upstreams,
+                breaker=Breaker(),
+                stale_answers=StaleAnswers(),
                 login_attempts=Attempts(),
             )
         finally:

@@ -9,6 +9,7 @@ import aiohttp
 import orjson
 from starlette.types import ASGIApp, Message, Scope
 
+from shared.http.breaker import Breaker
 from shared.http.identity import HEADER, Identity, Principal
 from shared.http.problems import MEDIA_TYPE, Problem, UpstreamProblem
 from shared.telemetry import child_span, traceparent
@@ -146,10 +147,13 @@ class RemoteExchange:
     def __init__(self, urls: Mapping[str, str], session: aiohttp.ClientSession) -> None:
         self._urls = urls
         self._session = session
+        self._breaker = Breaker()
 
     async def send(
         self, service: str, method: str, target: str, headers: dict[str, str], body: bytes, *, seconds: float
     ) -> Answer:
+        if not self._breaker.admits(service):
+            raise ServiceUnavailable(headers={"retry-after": "1"}, service=service)
         try:
             async with self._session.request(
                 method,
@@ -160,9 +164,12 @@ class RemoteExchange:
                 allow_redirects=False,
             ) as response:
                 found = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status, found, await response.read())
+                answer = Answer(response.status, found, await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._breaker.failed(service)
             raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
+        self._breaker.answered(service)
+        return answer
 
 
 def new_session() -> aiohttp.ClientSession:

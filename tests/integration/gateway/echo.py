@@ -19,9 +19,11 @@ from gateway.operators.attempts import Attempts
 from gateway.resources import GatewayResources
 from gateway.sessions.authentication import Authentication
 from gateway.settings import Settings
+from gateway.stale_answers import StaleAnswers
 from gateway.upstreams import LocalUpstreams, RemoteUpstreams
 from shared.clock import SystemClock
 from shared.database import create_engine
+from shared.http.breaker import Breaker
 from shared.http.identity import Identity, generate_keys
 from shared.http.services import LocalExchange, Services, new_session
 from shared.process import serving
@@ -229,6 +231,8 @@ async def open_door(
             settings=settings,
             authentication=Authentication(kernel, settings),
             upstreams=upstreams,
+            breaker=Breaker(),
+            stale_answers=StaleAnswers(),
             login_attempts=Attempts(),
         )
         yield Door(echo, resources, await _listen(stack, create_app(resources)), mode)

@@ -68,12 +68,13 @@ async def test_home_shows_the_rest_when_a_service_is_away(
 ) -> None:
     authorization = {"authorization": f"Bearer {await token(shop)}"}
     async with shop.browser() as browser:
+        await browser.get("/home")
         with instead(shop, service, trouble):
             answer = await browser.get("/home", headers=authorization)
     assert answer.status_code == 200, answer.text
     home = answer.json()
     assert home["unavailable"] == unavailable
-    assert (home["storefront"] is None) == (service == "catalog")
+    assert home["storefront"] is not None  # as it was a moment ago, while the catalog is away
     assert (home["me"] is None) == (service == "member")
     assert isinstance(home["coupon_templates"], list)
     assert isinstance(home["promotions"], list)

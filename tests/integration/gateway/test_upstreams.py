@@ -143,7 +143,7 @@ async def test_zipped_answers_pass_untouched(door: Door) -> None:
 async def test_answers_without_a_body_pass_and_the_connection_goes_on(door: Door, status: int) -> None:
     reader, writer = await door.connect()
     for _ in range(2):
-        writer.write(head("GET", "/products", ("x-do", str(status))))
+        writer.write(head("GET", "/search", ("x-do", str(status))))
         assert (await read_reply(reader)).status == status
     writer.close()
 
@@ -233,7 +233,7 @@ async def test_a_service_may_answer_before_the_body_came(door: Door) -> None:
 async def test_a_service_that_hangs_is_given_up_in_its_time(door: Door) -> None:
     door.echo.gone.clear()
     began = time.monotonic()
-    reply = await door.ask("GET", "/products", ("x-do", "hang"))
+    reply = await door.ask("GET", "/search", ("x-do", "hang"))
     assert (reply.status, reply.header("retry-after")) == (503, ["1"])
     assert reply.json()["service"] == "catalog"
     assert 1.9 < time.monotonic() - began < 3.0
