@@ -95,8 +95,15 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("api", STORIES)
-@pytest.mark.parametrize("action", FAULTS.values(), ids=FAULTS)
+CASES = [
+    pytest.param(api, action, id=f"{api}-{name}")
+    for api in STORIES
+    for name, action in FAULTS.items()
+    if (api, name) != ("close", "truncated")  # its answer has no body
+]
+
+
+@pytest.mark.parametrize(("api", "action"), CASES)
 async def test_a_call_that_goes_wrong_decides_nothing_and_is_made_again_under_its_number(
     till: Till, api: str, action: dict[str, Any]
 ) -> None:
