@@ -9,6 +9,7 @@ from services.order.after_sales.answer_after_sale import Side
 from services.order.after_sales.domain import AfterSaleKind, AfterSaleReason
 from services.order.after_sales.negotiation import Said
 from services.order.after_sales.request_after_sale import AfterSaleWish
+from services.order.after_sales.return_goods import Inspected
 from shared.http.bodies import Body, Id, LongText, Quantity
 
 MAX_SECONDS = 60 * 24 * 3_600
@@ -95,9 +96,12 @@ class ReturnReceive(Body):
             raise ValueError("each line may be listed once")
         return self
 
-    def inspected(self) -> dict[UUID, int]:
-        """How many units can be sold again, by line."""
-        return {line.order_line_id: line.restockable_quantity for line in self.lines}
+    def inspected(self) -> dict[UUID, Inspected]:
+        """What came back, by line."""
+        return {
+            line.order_line_id: Inspected(line.restockable_quantity, line.damaged_quantity)
+            for line in self.lines
+        }
 
 
 class AfterSaleDecide(MessageCreate):

@@ -1,7 +1,7 @@
 """Goods come back: the shopper sends them, the shop looks at them (OR-10)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +23,14 @@ from shared.http.identity import Principal
 from shared.http.problems import Invalid
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """Units that can be sold again, and units that cannot or did not come."""
+
+    restockable_quantity: int
+    damaged_quantity: int
+
+
 async def send_back(
     work: UnitOfWork, after_sale_id: UUID, waybill: Waybill, *, caller: Principal, at: datetime
 ) -> AfterSale:
@@ -36,18 +44,19 @@ async def send_back(
 async def receive_return(
     work: UnitOfWork,
     after_sale_id: UUID,
-    restockable: Mapping[UUID, int],
+    inspected: Mapping[UUID, Inspected],
     *,
     caller: Principal,
     at: datetime,
 ) -> AfterSale:
-    """Note how many of the units that came back can be sold again, by line, and go on to the refund or the replacement.
+    """Note what came back, by line, and go on to the refund or the replacement.
 
     Raises NotFound, WrongAfterSaleStatus, Invalid, NotRefundable.
     """
     after_sale = await open_after_sale(work, after_sale_id)
     after_sale.require(AfterSaleStatus.RETURNED)
-    _require_inspected(await AfterSales(work.connection).lines(after_sale_id), restockable)
+    _require_all(await AfterSales(work.connection).lines(after_sale_id), inspected)
+    restockable = {line: each.restockable_quantity for line, each in inspected.items()}
     received = await receive(work, after_sale, restockable, by=actor_of(caller), at=at)
     await audit(work, "receive", after_sale, received, by=caller, at=at)
     return received
@@ -62,7 +71,7 @@ async def receive(
     at: datetime,
     reason: str | None = None,
 ) -> AfterSale:
-    """Take the opened request's goods as received, and do what follows from that."""
+    """Take the opened request's goods as received, so many of each line fit to be sold, and do what follows from that."""
     await AfterSales(work.connection).inspect(after_sale.id, restockable)
     received = await move(work, after_sale, AfterSaleStatus.RECEIVED, by=by, at=at, reason=reason)
     if received.kind is AfterSaleKind.EXCHANGE:
@@ -71,9 +80,8 @@ async def receive(
     return await refund(work, received, by=by, at=at)
 
 
-def _require_inspected(lines: list[AfterSaleLine], restockable: Mapping[UUID, int]) -> None:
-    quantities = {line.order_line_id: line.quantity for line in lines}
-    if restockable.keys() != quantities.keys():
-        raise Invalid("Every line of the request must be inspected, and no other.")
-    if any(restockable[order_line_id] > quantity for order_line_id, quantity in quantities.items()):
-        raise Invalid("No more units can be sold again than came back.")
+def _require_all(lines: list[AfterSaleLine], inspected: Mapping[UUID, Inspected]) -> None:
+    """Raise Invalid unless every unit of the request is accounted for, and no other."""
+    seen = {line: each.restockable_quantity + each.damaged_quantity for line, each in inspected.items()}
+    if seen != {line.order_line_id: line.quantity for line in lines}:
+        raise Invalid("The inspection must account for every unit of the request, and for no other.")
