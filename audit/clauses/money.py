@@ -216,7 +216,8 @@ M6_ONCE = sql(
     Kind.ALWAYS,
     "one journal for each source and kind",
     "payment",
-    """SELECT j.source_type, j.source_id, j.kind, '1 journal' AS expected, format('%s journals', count(DISTINCT k.journal_id)) AS found
+    """SELECT j.source_type, j.source_id, j.kind, '1 journal' AS expected,
+        format('%s journals', count(DISTINCT k.journal_id)) AS found
       FROM journals j JOIN journals k USING (source_type, source_id, kind)
      WHERE j.journal_id > :through GROUP BY 1, 2, 3 HAVING count(DISTINCT k.journal_id) > 1""",
     group=Group.JOURNALS,
