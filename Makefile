@@ -2,12 +2,12 @@
 
 BIN := .venv/bin
 SYSTEM_PYTHON := $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell command -v $(name) 2>/dev/null)))
-SOURCES := $(wildcard gateway services shared simulator deploy demo docs tests)
+SOURCES := $(wildcard gateway services shared simulator deploy demo docs audit tests)
 
 # $(call phase,NAME,COMMAND) runs a command and tells how long it took.
 phase = @began=$$(date +%s); echo "== $(1)"; $(2) && echo "== $(1) took $$(( $$(date +%s) - began )) s"
 
-.PHONY: help run up up-local down backup reset journey test lint format docs lock installed installed-dev
+.PHONY: help run up up-local down backup reset audit journey test lint format docs lock installed installed-dev
 .DEFAULT_GOAL := help
 
 help: ## List what can be done
@@ -32,6 +32,9 @@ backup: installed ## Back this machine's shop up; every change from then on is a
 reset: installed ## Delete the data of this machine's shop and start over
 	@$(BIN)/python -m deploy.compose.down --volumes
 	@$(BIN)/python -m deploy.local.reset
+
+audit: installed ## Look for broken invariants in all databases; changes nothing
+	@$(BIN)/python -m audit $(ARGS)
 
 journey: installed ## Walk through a shopper's whole journey and show every step
 	@$(BIN)/python -m demo.journey
