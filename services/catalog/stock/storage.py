@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.stock.domain import Move, ReservationState, Shortage
 from services.catalog.straight import Straight
+from shared.http.problems import Busy
 
 MAX_ON_HAND = 1_000_000_000
+RESERVE_TRIES = 5
 
 _RESERVE = """
     WITH wanted AS (
@@ -31,7 +34,7 @@ _RESERVE = """
       ON CONFLICT DO NOTHING RETURNING order_id
     ), held AS (
       UPDATE stock_levels l SET reserved = l.reserved + k.quantity FROM locked k, opened
-       WHERE l.sku_id = k.sku_id AND l.on_hand - l.reserved >= k.quantity
+       WHERE l.sku_id = k.sku_id
     ), lines AS (
       INSERT INTO reservation_lines (order_id, sku_id, quantity)
       SELECT o.order_id, k.sku_id, k.quantity FROM locked k, opened o
@@ -44,6 +47,9 @@ _RESERVE = """
 """The whole reservation in one statement: every line is held, or none and each short one is told.
 
 Rows with quantity 0 say that the order's reservation was opened; no row at all, that it had one already.
+
+Whether there is enough is decided on the locked rows. Where stock arrived while the statement waited for a lock, the update
+still begins from the row as it was before, and `stock_levels_available_check` refuses it: then it is made once more.
 """
 _STATE = "SELECT state FROM reservations WHERE order_id = $1"
 _QUANTITIES = "SELECT sku_id, quantity FROM reservation_lines WHERE order_id = $1"
@@ -102,12 +108,17 @@ async def reserve(
 ) -> tuple[bool, list[Shortage]]:
     """Hold every line for an order, or none and say what is short; whether it was this call that held them.
 
-    One statement is one transaction: a hot row is locked for no round trip.
+    One statement is one transaction: a hot row is locked for no round trip. Raises Busy when stock keeps arriving under it.
     """
-    rows = await connection.fetch(
-        _RESERVE, list(quantities), list(quantities.values()), order_id, member_id, at
-    )
-    return any(row[1] == 0 for row in rows), [Shortage(*row) for row in rows if row[1]]
+    for _ in range(RESERVE_TRIES):
+        try:
+            rows = await connection.fetch(
+                _RESERVE, list(quantities), list(quantities.values()), order_id, member_id, at
+            )
+        except asyncpg.CheckViolationError:
+            continue
+        return any(row[1] == 0 for row in rows), [Shortage(*row) for row in rows if row[1]]
+    raise Busy(headers={"retry-after": "1"})
 
 
 async def found_reservation(

@@ -1,8 +1,12 @@
 """Nothing is sold twice, nothing is lost, whatever comes first (S1–S3, K10, K12, P6)."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
+from services.catalog.stock.storage import Stock
+from shared.database import begin
 from shared.ids import new_id
 from shared.messaging.outbox import encode
 from shared.messaging.transport import Delivery
@@ -50,6 +54,23 @@ async def test_orders_that_name_their_skus_in_opposite_order_do_not_deadlock(cat
     )
     assert {answer.status_code for answer in answers} == {200}
     assert [await catalog.stock(sku_id) for sku_id in skus] == [(1000, 60, 0)] * 4
+
+
+async def test_stock_that_arrives_while_a_buyer_waits_for_the_row_is_held_and_counted(
+    catalog: Catalog,
+) -> None:
+    sku_id = await catalog.sku(stock=1)
+    await catalog.reserve(new_id(), {sku_id: 1})
+    async with begin(catalog.engine) as work:
+        await Stock(work.connection).adjust(UUID(sku_id), 1, source_id=new_id(), reason="found one", at=AT)
+        own = (await work.connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        buyer = asyncio.create_task(catalog.reserve(new_id(), {sku_id: 1}))
+        while not await catalog.execute(
+            "SELECT pid FROM pg_stat_activity WHERE :own = ANY (pg_blocking_pids(pid))", own=own
+        ):
+            await asyncio.sleep(0.01)
+    assert (await buyer).status_code == 200
+    assert await catalog.stock(sku_id) == (2, 2, 0)
 
 
 async def test_asking_again_gives_the_same_answer_and_holds_nothing_more(catalog: Catalog) -> None:
