@@ -51,8 +51,8 @@ class Tally:
     unknown: Counter[str] = field(default_factory=Counter)
     unknown_by_service: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
-    checkouts: list[tuple[float, float, bool]] = field(default_factory=list)
-    """Began, ended (monotonic), and whether the shop gave its word: for availability."""
+    checkouts: list[tuple[float, float, str]] = field(default_factory=list)
+    """First tries of placing an order: began, ended (monotonic), and what came instead of the shop's word."""
 
 
 @dataclass(slots=True)
@@ -107,6 +107,7 @@ class Actor:
         """
         self._seq += 1
         seq, journal, tally = self._seq, self.door.journal, self.door.tally
+        is_first = True
         while not self.door.is_over:
             await journal.ask(self.name, seq, call, key, request)
             answer, began = None, time.monotonic()
@@ -117,8 +118,9 @@ class Actor:
                 pass
             finally:
                 tally.in_flight -= 1
-            if call == CHECKOUT:
-                tally.checkouts.append((began, time.monotonic(), answer is not None and answer.is_word))
+            if call == CHECKOUT and is_first:
+                tally.checkouts.append((began, time.monotonic(), _instead_of_word(answer)))
+            is_first = False
             tally.statuses[f"{call} {answer.status if answer else 'lost'}"] += 1
             if answer is not None and answer.is_word:
                 await journal.answer(self.name, seq, call, key, status=answer.status, body=told(answer.body))
@@ -158,3 +160,15 @@ class Actor:
                 pass
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
         raise RunOver(path)
+
+
+def _instead_of_word(answer: Answer | None) -> str:
+    """What came when the shop gave no word; empty when it did."""
+    if answer is None:
+        return "nothing"
+    if answer.is_word:
+        return ""
+    problem = answer.body if isinstance(answer.body, dict) else {}
+    return " ".join(
+        str(each) for each in (answer.status, problem.get("type"), problem.get("service")) if each
+    )

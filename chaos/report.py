@@ -47,7 +47,7 @@ class Report:
     kills_bitten: dict[str, str] = field(default_factory=dict)
     back_seconds: dict[str, dict[str, float]] = field(default_factory=dict)
     ended_by_themselves: list[str] = field(default_factory=list)
-    availability: dict[str, float] = field(default_factory=dict)
+    availability: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     audit: dict[str, Any] | None = None
     failures: list[str] = field(default_factory=list)
@@ -101,15 +101,16 @@ def times_back(outages: Outages) -> dict[str, dict[str, float]]:
     }
 
 
-def availability(checkouts: Sequence[tuple[float, float, bool]], outages: Outages) -> dict[str, float]:
-    """The share of checkouts (attempts to place an order) that got the shop's word, outside outages and in all."""
-    outside = [is_word for began, ended, is_word in checkouts if not outages.during(began, ended)]
+def availability(checkouts: Sequence[tuple[float, float, str]], outages: Outages) -> dict[str, Any]:
+    """The share of orders whose first try got the shop's word, outside outages and in all."""
+    outside = [instead for began, ended, instead in checkouts if not outages.during(began, ended)]
+    unanswered = Counter(instead for instead in outside if instead)
     return {
-        "attempts": len(checkouts),
-        "attempts_outside_outages": len(outside),
-        "unanswered_outside_outages": len(outside) - sum(outside),
-        "outside_outages": round(sum(outside) / len(outside), 5) if outside else 0.0,
-        "in_all": round(sum(each[2] for each in checkouts) / max(1, len(checkouts)), 5),
+        "first_tries": len(checkouts),
+        "outside_outages": len(outside),
+        "unanswered_outside_outages": dict(unanswered),
+        "share_outside_outages": round(1 - unanswered.total() / max(1, len(outside)), 5),
+        "share_in_all": round(sum(not each[2] for each in checkouts) / max(1, len(checkouts)), 5),
     }
 
 
