@@ -20,7 +20,7 @@ from tests.e2e.people import ADDRESS, Person, Street
 from tests.support.shop import Caller, Shop
 
 READS = {"GET"}
-OF_A_MEMBER = {"order_id", "address_id"}
+OF_A_MEMBER = {"order_id", "address_id", "after_sale_id"}
 OF_THE_SHOP = {"template_id", "sku_id", "purpose"}
 
 
@@ -178,30 +178,65 @@ async def test_an_identity_for_another_service_is_worth_nothing(shop: Shop) -> N
         assert answer.status_code == 401, service
 
 
+async def after_sale_of(street: Street, customer: Person, order: dict[str, Any]) -> dict[str, Any]:
+    """A request about a paid order that was shipped; it waits for an answer."""
+    path = f"/orders/{order['order_id']}"
+    payment = await customer.must("POST", f"{path}/pay")
+    await street.shop.wechat.pay(order["order_number"], payment["request_payment"])
+    async with asyncio.timeout(20):
+        while (await customer.must("GET", path))["status"] != "paid":
+            await asyncio.sleep(0.05)
+    parcel = {"carrier": "SF", "tracking_number": "SF1"}
+    await street.owner.must("POST", f"/operator{path}/shipments", parcel)
+    (line,) = (await customer.must("GET", path))["lines"]
+    asked = await customer.must("POST", f"{path}/after-sales", a_wish(line["order_line_id"]))
+    await street.shop.platform.settle()
+    return dict(asked)
+
+
+def a_wish(order_line_id: str) -> dict[str, Any]:
+    line = {"order_line_id": order_line_id, "quantity": 1}
+    return {"kind": "return_and_refund", "lines": [line], "reason": "other"}
+
+
+BODIES = {
+    "/me/addresses/{address_id}": {"street": "别人的路"},
+    "/orders/{order_id}/after-sales": a_wish(str(new_id())),
+    "/after-sales/{after_sale_id}/messages": {"text": "别人的话"},
+    "/after-sales/{after_sale_id}/amend": {"reason": "other"},
+    "/after-sales/{after_sale_id}/send-back": {"carrier": "SF", "tracking_number": "SF2"},
+}
+"""What those routes take that are about one member's things."""
+
+
 async def test_what_belongs_to_another_member_does_not_exist(street: Street) -> None:
     owner, stranger = await asyncio.gather(street.customer(), street.customer())
     sku = await street.sku()
     order = await street.order(owner, sku["sku_id"])
     address = (await owner.must("GET", "/me/addresses"))["items"][0]
-    known = {"order_id": order["order_id"], "address_id": address["address_id"]}
-    before = [
-        await owner.must("GET", path) for path in ("/orders", "/me/addresses", f"/orders/{known['order_id']}")
-    ]
+    after_sale = await after_sale_of(street, owner, order)
+    known = {
+        "order_id": order["order_id"],
+        "address_id": address["address_id"],
+        "after_sale_id": after_sale["after_sale_id"],
+    }
+    mine = (
+        *("/orders", "/me/addresses", f"/orders/{known['order_id']}"),
+        f"/after-sales/{known['after_sale_id']}",
+    )
+    before = [await owner.must("GET", path) for path in mine]
     for route in ROUTES:
         names = set(re.findall(r"\{(\w+)", route.template))
         if route.access is not Access.MEMBER or not names:
             continue
         assert names <= OF_A_MEMBER | OF_THE_SHOP, f"say whose {names} are"
         if names <= OF_A_MEMBER:
-            body = None if route.method != "PATCH" else {"street": "别人的路"}
+            body = BODIES.get(route.template) if route.method in ("POST", "PATCH") else None
             answer = await stranger.ask(route.method, path_of(route.template, **known), body)
             assert answer.status_code == 404, (route, answer.text)
             nothing = await stranger.ask(route.method, path_of(route.template), body)
             assert nothing.json() == answer.json(), "what is not mine looks like what does not exist"
-    after = [
-        await owner.must("GET", path) for path in ("/orders", "/me/addresses", f"/orders/{known['order_id']}")
-    ]
-    assert after == before
+    assert [await owner.must("GET", path) for path in mine] == before
 
 
 async def test_nobody_orders_to_a_strangers_address_or_with_a_strangers_coupon(street: Street) -> None:
