@@ -2,13 +2,13 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import httpx
 from sqlalchemy import text
 
-from shared.clock import SHANGHAI, shop_day
+from shared.clock import SHANGHAI
 from shared.ids import new_id
 from tests.integration.payment.till import Till, fault
 from tests.support.shop import Caller
@@ -34,16 +34,20 @@ class Bookkeeping:
         then = datetime.combine(now.date(), at, SHANGHAI)
         if then <= now:
             then += timedelta(days=1)
-        await self.till.advance(seconds=(then - now).total_seconds())
+        await self._set_clocks(then)
         return then.date()
 
     async def morning_after(self, day: date) -> dict[str, Any]:
         """Go on to the time when the day's bills are there, let the timers run, and see the day."""
-        now = self.till.clock.now()
-        then = datetime.combine(day + timedelta(days=1), MORNING, SHANGHAI)
-        await self.till.advance(seconds=max((then - now).total_seconds(), 0))
+        await self._set_clocks(datetime.combine(day + timedelta(days=1), MORNING, SHANGHAI))
         await self.till.run_timers()
         return await self.view(day)
+
+    async def _set_clocks(self, then: datetime) -> None:
+        """Both clocks exactly: WeChat's runs by itself meanwhile."""
+        self.till.clock.set(then.astimezone(UTC))
+        answer = await self.till.wechat.control.put("/clock", json={"now": then.isoformat()})
+        answer.raise_for_status()
 
     async def later(self, day: date, **by: float) -> dict[str, Any]:
         """Wait, let the timers run, and see the day."""
@@ -59,6 +63,10 @@ class Bookkeeping:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+    async def view_status(self, day: date) -> int:
+        """Whether there is such a day, as HTTP says it."""
+        return (await self.finance.get("payment", f"/operator/reconciliations/{day}")).status_code
 
     async def differences(self, day: date, **filters: Any) -> list[dict[str, Any]]:
         """The day's differences, by bill, kind and number."""
@@ -154,8 +162,3 @@ UNION ALL
 SELECT paid_at, transaction_id, '扣除交易手续费', -fee_fen, total_fen, '', out_trade_no FROM transactions
   WHERE out_trade_no LIKE :prefix || '%'
 """
-
-
-def today(till: Till) -> date:
-    """The shop day of a till."""
-    return shop_day(till.clock.now())
