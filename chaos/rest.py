@@ -25,7 +25,7 @@ OF_SERVICE: dict[str, dict[str, str]] = {
         "open refunds": "(SELECT count(*) FROM refunds WHERE status = 'processing')",
     },
 }
-"""What must come to an end; daily timers and those of the far future (receipt by itself, the last look at a closed attempt) may wait."""
+"""What must come to an end; what is due daily, or far in the future (receipt by itself, last looks), may wait."""
 
 
 class NeverAtRest(TimeoutError):
