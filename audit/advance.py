@@ -39,7 +39,7 @@ async def advanced(group: str, books: Books) -> Position:
             return learned
         case Group.COUPONS:
             return replace(learned, through=horizon(now))
-        case Group.AUDIT_LOG:
+        case Group.AUDIT_LOG | Group.BILLS:
             return replace(position, carried=books.learned["carried"])
         case Group.ORDERS:
             return await _orders(books)

@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
 
 class Group(StrEnum):
-    """Clauses that share a place in the checkpoint: it moves on only when all of them were checked and found nothing."""
+    """Clauses that share a place in the checkpoint: it moves on only when none of them found anything or failed."""
 
     ORDERS = "orders"
     EVENTS = "events"
@@ -26,6 +26,7 @@ class Group(StrEnum):
     STOCK = "stock"
     COUPONS = "coupons"
     AUDIT_LOG = "audit_log"
+    BILLS = "bills"
 
 
 @dataclass(frozen=True, slots=True)

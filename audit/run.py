@@ -43,9 +43,9 @@ class Outcome:
     seconds: float = 0.0
 
     @property
-    def is_clean(self) -> bool:
-        """Whether it was checked and nothing was found."""
-        return not self.findings and self.failed is None and self.skipped is None
+    def holds_back(self) -> bool:
+        """Whether the checkpoint must stay where it is: what is not checked here for a reason does not hold it back."""
+        return bool(self.findings) or self.failed is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ async def check(
     positions = dict(checkpoint.positions)
     for group, group_books in books.items():
         mine = [outcome for outcome in outcomes if (outcome.clause.group or "") == group]
-        if group and all(outcome.is_clean for outcome in mine):
+        if group and not any(outcome.holds_back for outcome in mine):
             positions[group] = await advanced(group, group_books)
     return Result(outcomes, replace(checkpoint, positions=positions))
 

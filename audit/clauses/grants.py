@@ -24,6 +24,8 @@ APPEND_ONLY = {
         "reconciliation_closings",
         "share_rules",
         "share_rule_parts",
+        "dispute_decisions",
+        "outside_settlements",
     ),
     "member": ("consents", "points_transfers", "growth_entries", "order_refunds"),
     "campaign": ("coupon_rules", "coupon_journal"),

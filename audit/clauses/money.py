@@ -9,6 +9,7 @@ from audit.books import Books, Row, in_scope, lines
 from audit.clause import Clause, Finding, Group, Kind, NotChecked, finding, require_running, sql
 from audit.clauses.grants import GRANTS
 from audit.clauses.orders import EVER_PAID, NEXT, ORDERS
+from audit.clauses.provider import M7, M9
 from audit.merging import merged
 from services.order.pricing import InvalidPriceRequest, load_quote, load_request, price
 
@@ -97,14 +98,14 @@ _REFUNDED_BY_PROVIDER = f"""
            max(greatest(requested_at, refunded_at)) AS changed_at
       FROM refunds WHERE kind = 'order' AND {in_scope("order_id")} GROUP BY order_id ORDER BY order_id"""
 _SURPLUS = f"""
-    SELECT a.out_trade_no, format('%s fen back, once', p.amount_fen) AS expected,
+    SELECT a.out_trade_no, format('%s fen back, once', coalesce(a.paid_fen, p.amount_fen)) AS expected,
            format('%s fen back in %s refunds', coalesce(r.fen, 0), r.many) AS found
       FROM payments p JOIN attempts a USING (payment_id)
       LEFT JOIN LATERAL (
         SELECT sum(refund_fen) FILTER (WHERE status IN ('succeeded', 'processing')) AS fen, count(*) AS many
           FROM refunds WHERE payment_id = p.payment_id AND kind = 'surplus' AND out_trade_no = a.out_trade_no) r ON true
      WHERE {in_scope("p.order_id")} AND a.surplus_reason IS NOT NULL
-       AND (r.fen IS DISTINCT FROM p.amount_fen OR r.many <> 1)"""
+       AND (r.fen IS DISTINCT FROM coalesce(a.paid_fen, p.amount_fen) OR r.many <> 1)"""
 
 
 async def _same_refunds(books: Books) -> AsyncIterator[Finding]:
@@ -227,19 +228,20 @@ M6_ROWS = sql(
     Kind.ALWAYS,
     "whatever was received, promised and paid out stands in the ledger with its amount",
     "payment",
-    f"""SELECT w.order_id, w.source_type, w.source_id, w.kind, format('a journal of %s fen', w.fen) AS expected,
+    f"""SELECT w.order_id, w.source_type, w.source_id, array_to_string(w.kinds, ' or ') AS kind,
+        format('a journal of %s fen', w.fen) AS expected,
         coalesce(format('%s fen', j.fen), 'none') AS found
       FROM (
-        SELECT p.order_id, 'attempt' AS source_type, a.out_trade_no AS source_id, 'received' AS kind,
-               p.amount_fen AS fen
+        SELECT p.order_id, 'attempt' AS source_type, a.out_trade_no AS source_id,
+               ARRAY['received'] AS kinds, coalesce(a.paid_fen, p.amount_fen) AS fen
           FROM payments p JOIN attempts a USING (payment_id) WHERE a.status = 'succeeded'
-        UNION ALL SELECT order_id, 'refund', refund_id::text, 'promised', refund_fen
+        UNION ALL SELECT order_id, 'refund', refund_id::text, ARRAY['promised'], refund_fen
           FROM refunds WHERE status <> 'refused'
-        UNION ALL SELECT order_id, 'refund', refund_id::text, 'paid_out', refund_fen
+        UNION ALL SELECT order_id, 'refund', refund_id::text, ARRAY['paid_out', 'settled_outside'], refund_fen
           FROM refunds WHERE status = 'succeeded') w
       LEFT JOIN LATERAL (
         SELECT max(amount_fen) AS fen FROM journals j JOIN journal_entries USING (journal_id)
-         WHERE j.source_type = w.source_type AND j.source_id = w.source_id AND j.kind = w.kind) j ON true
+         WHERE j.source_type = w.source_type AND j.source_id = w.source_id AND j.kind = ANY(w.kinds)) j ON true
      WHERE {in_scope("w.order_id")} AND j.fen IS DISTINCT FROM w.fen""",
     group=Group.ORDERS,
 )
@@ -304,4 +306,4 @@ M10 = sql(
     group=Group.ORDERS,
 )
 
-CLAUSES = (M1, M2, M3, M4, M5, M6_BALANCE, M6_ONCE, M6_ROWS, GRANTS, M6_CHAIN, M8, M10)
+CLAUSES = (M1, M2, M3, M4, M5, M6_BALANCE, M6_ONCE, M6_ROWS, GRANTS, M6_CHAIN, M7, M8, M9, M10)

@@ -18,6 +18,11 @@ def lie(service: str, *statements: str, findings: int = 1) -> Corruption:
 
 
 _OLD = "now() - interval '2 days'"
+_CLOSED_DAY = (
+    "INSERT INTO reconciliations (bill_on, status, step, asked_at, compared_at)"
+    " VALUES ('2020-02-02', 'closed', 'done', now(), now())",
+    "INSERT INTO reconciliation_closings VALUES ('2020-02-02', now(), NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0)",
+)
 
 CORRUPTIONS: Mapping[str, tuple[Corruption, ...]] = {
     "M1": (
@@ -101,6 +106,33 @@ CORRUPTIONS: Mapping[str, tuple[Corruption, ...]] = {
     "M6.grants": (
         lie("payment", "GRANT UPDATE ON journals TO payment"),
         lie("member", "GRANT DELETE ON inbox TO PUBLIC"),
+    ),
+    "M7": (
+        lie(
+            "payment",
+            *_CLOSED_DAY,
+            "INSERT INTO trade_bill_rows VALUES ('2020-02-02', 1, 'payment', 'NOBODY-1', '42', 'NOBODY-1', 'SUCCESS',"
+            " 100, 100, 1, true, '2020-02-02T12:00:00+08:00')",
+        ),
+        lie(
+            "payment",
+            *_CLOSED_DAY,
+            "UPDATE attempts SET paid_at = '2020-02-02T12:00:00+08:00' WHERE out_trade_no = (SELECT min(out_trade_no)"
+            " FROM attempts WHERE status = 'succeeded')",
+        ),
+        lie(
+            "payment",
+            *_CLOSED_DAY,
+            "INSERT INTO reconciliation_differences (bill_on, bill, kind, number, found_run, found_at)"
+            " VALUES ('2020-02-02', 'trade', 'missing_in_books', 'NOBODY-1', 1, now())",
+        ),
+    ),
+    "M9": (
+        lie(
+            "payment",
+            "UPDATE payments SET share_max_bp = 3000, shared_fen = 1 WHERE payment_id ="
+            " (SELECT payment_id FROM payments WHERE method = 'wechat_pay' LIMIT 1)",
+        ),
     ),
     "M8": (
         lie(
