@@ -116,6 +116,15 @@ COMPARE_SETTLEMENTS = text(
 _OF_TRADES = "('payment', 'payment_fee', 'refund', 'refund_fee', 'refund_returned', 'refund_fee_returned')"
 _ONCE = "('payment', 'payment_fee', 'refund', 'refund_fee')"
 
+_SHARED = (
+    "EXISTS (SELECT FROM share_parts p WHERE p.out_order_no = s.voucher_no AND p.amount_fen = -s.amount_fen"
+    " AND p.result <> 'closed')"
+)
+_SHARE_RETURNED = (
+    "EXISTS (SELECT FROM share_returns r WHERE r.amount_fen = s.amount_fen AND r.out_return_no"
+    " IN (s.voucher_no, regexp_replace(s.voucher_no, '-[0-9]+$', '')))"
+)
+
 COMPARE_FUNDS = text(
     f"WITH {_FUND_BATCH}, sides AS (SELECT b.*, t.number AS trade_number,"
     f"  b.category IN {_ONCE} AND EXISTS (SELECT FROM fund_bill_rows e WHERE e.business_no = b.business_no"
@@ -128,7 +137,9 @@ COMPARE_FUNDS = text(
     f"), found AS ({_INSERT}"
     f" SELECT :bill_on, 'fund', v.kind, s.flow_no || '#' || s.row_number, {_FUND_FACTS}, NULL, :run, :at"
     " FROM sides s CROSS JOIN LATERAL (VALUES"
-    "  ('unknown_fund_row', s.category = 'unknown'),"
+    "  ('unknown_fund_row', s.category = 'unknown'"
+    f"    OR s.category = 'profit_share' AND NOT {_SHARED}"
+    f"    OR s.category = 'profit_share_return' AND NOT {_SHARE_RETURNED}),"
     "  ('duplicate_row', s.is_repeated),"
     f"  ('missing_in_trade_bill', s.category IN {_OF_TRADES} AND s.trade_number IS NULL)"
     " ) AS v (kind, holds) WHERE v.holds" + FOUND_AGAIN + ")"
@@ -138,4 +149,4 @@ COMPARE_FUNDS = text(
     " coalesce(sum(amount_fen) FILTER (WHERE category = 'refund_fee'"
     "  AND fee_agrees AND NOT is_repeated), 0)::bigint AS fees_returned_fen FROM sides"
 )
-"""Every movement of the fund bill is known; the fees are counted that both bills and our books agree on."""
+"""Every movement of the fund bill is a trade's, or profit sharing's, or the merchant's own; fees on which all agree add up."""

@@ -1,6 +1,7 @@
 """A day's bills compared with our books, row by row (PY-09, M7, checklist B)."""
 
 from tests.integration.payment.bookkeeping import Bookkeeping
+from tests.integration.payment.partners import open_partners, put_rule
 
 
 async def test_a_day_on_which_everything_agrees_closes_by_itself(books: Bookkeeping) -> None:
@@ -249,6 +250,47 @@ async def test_what_the_merchant_pays_in_and_takes_out_is_no_difference(books: B
     view = await books.morning_after(day)
 
     assert (view["status"], view["bills"]["fund"]["rows_read"]) == ("closed", 2)
+
+
+async def test_shared_profit_and_what_came_back_of_it_are_known_movements(books: Bookkeeping) -> None:
+    day = await books.new_day()
+    partners = await open_partners(books.till)
+    order = await partners.shared_order()
+    await books.till.request_refund(order, 9_980)
+    await partners.until_refund(order, "succeeded")
+    other = await partners.shared_order()
+    await put_rule(partners, [])
+
+    view = await books.morning_after(day)
+
+    moved = await books.till.rows(
+        "SELECT category, amount_fen FROM fund_bill_rows WHERE bill_on = :day AND category LIKE 'profit%'"
+        " ORDER BY category, amount_fen",
+        day=day,
+    )
+    assert [(each["category"], each["amount_fen"]) for each in moved] == [
+        *[("profit_share", -1_996)] * 2,
+        *[("profit_share", -499)] * 2,
+        ("profit_share_return", 1_996),
+    ]
+    assert (view["status"], await books.kinds(day)) == ("closed", [])
+    assert other["order_number"] != order["order_number"]
+
+
+async def test_a_share_that_our_books_do_not_know_so_is_found(books: Bookkeeping) -> None:
+    day = await books.new_day()
+    partners = await open_partners(books.till)
+    order = await partners.shared_order()
+    await put_rule(partners, [])
+    await books.damage(("misstate", f"SHARE-{order['order_number']}-1"), bill="fund")
+
+    await books.morning_after(day)
+
+    found = await books.differences(day)
+    assert [(each["kind"], each["bill_facts"]["amount_fen"]) for each in found] == [
+        ("unknown_fund_row", -1_995),
+        ("unknown_fund_row", -498),
+    ]
 
 
 async def test_a_summary_that_is_not_its_rows_is_found(books: Bookkeeping) -> None:
