@@ -40,7 +40,7 @@ _SUCCEED = text(
 )
 _FAIL = text(
     "UPDATE refunds SET status = 'needs_attention', failure_reason = :failure_reason"
-    " WHERE id = :id AND status = 'requested'"
+    " WHERE id = :id AND status <> 'succeeded'"
 )
 _RETRY = text("UPDATE refunds SET status = 'requested' WHERE id = :id AND status = 'needs_attention'")
 _IS_FULL = text(

@@ -27,6 +27,7 @@ ORDERS_EACH = 5
 AT_ONCE = 8
 PRICE_FEN = 9_900
 SECONDS_AROUND = 10
+SETTLE_SECONDS = 300
 
 T = TypeVar("T")
 
@@ -79,7 +80,9 @@ async def pay_around_the_end(market: Market, orders: Sequence[dict[str, Any]]) -
     await advance(market, 15 * 60 - SECONDS_AROUND)
     for second in range(-SECONDS_AROUND, SECONDS_AROUND + 1):
         if second == 2:
-            await market.settle()  # until then payments and closings race; from now on everybody is late
+            await market.shop.platform.settle(
+                SETTLE_SECONDS
+            )  # until then payments and closings race; from now on everybody is late
         due = [order for order, at in zip(orders, seconds, strict=True) if at == second]
         await a_few_at_once(
             wechat.control.post(f"/payments/{order['order_number']}/pay", json={"late": True})
@@ -121,11 +124,11 @@ async def test_every_payment_around_the_end_of_its_time_is_sold_or_closed_and_re
 
     await pay_around_the_end(market, orders)
     for _ in range(20):
-        await market.advance(minutes=1)
+        await advance(market, 60)
+        await market.shop.platform.settle(SETTLE_SECONDS)
         if await decided(market):
             break
     assert await decided(market)
-    await market.settle()
 
     states = {row["id"]: row["status"] for row in await market.rows("order", "SELECT id, status FROM orders")}
     ends = Counter(states.values())
