@@ -1,6 +1,13 @@
-"""Announcing is a row in the transaction (K2); the relay does the rest."""
+"""Announcing is a row in the transaction (K2); the relay does the rest.
 
-from collections.abc import Callable
+What a reaction announces has an id that follows from the event it reacts to. So a service whose database was set back, and
+that reacts once more, says nothing that others have not heard (P9).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events.base import Event
-from shared.ids import new_id
+from shared.ids import derived_id, new_id
 from shared.telemetry import traceparent
 
 _ADD = text(
@@ -18,12 +25,31 @@ _ADD = text(
     " CAST(:envelopes AS text[]))"
 )
 
+_causes: ContextVar[Callable[[Event], UUID] | None] = ContextVar("causes", default=None)
+
 _wakers: dict[str, Callable[[], None]] = {}
 
 
 def wake_on_commit(database: str, wake: Callable[[], None]) -> None:
     """Have a relay in this process woken when a transaction of that database has announced something."""
     _wakers[database] = wake
+
+
+@contextmanager
+def caused_by(reaction: str, event_id: UUID) -> Iterator[None]:
+    """Have what is announced in this block follow from a reaction to an event."""
+    told: Counter[str] = Counter()
+
+    def next_id(event: Event) -> UUID:
+        what = f"{reaction} {event.type} {getattr(event, event.subject)}"
+        told[what] += 1
+        return derived_id(event_id, f"{what} {told[what]}")
+
+    token = _causes.set(next_id)
+    try:
+        yield
+    finally:
+        _causes.reset(token)
 
 
 class Outbox:
@@ -38,7 +64,8 @@ class Outbox:
         if not events:
             return []
         trace = traceparent()
-        ids = [new_id() for _ in events]
+        next_id = _causes.get()
+        ids = [new_id() if next_id is None else next_id(event) for event in events]
         envelopes = [
             encode(event, id=id_, at=at, trace=trace) for event, id_ in zip(events, ids, strict=True)
         ]

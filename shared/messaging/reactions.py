@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.database import UnitOfWork
 from shared.events.base import Event
+from shared.messaging.outbox import caused_by
 
 E = TypeVar("E", bound=Event)
 
@@ -57,9 +58,12 @@ class Reactions:
         """React to each event by itself; the queue is named after the function."""
 
         def declare(handle: HandleOne) -> HandleOne:
+            name = self._name(handle)
+
             async def one_after_another(work: UnitOfWork, received: Sequence[Received[Any]]) -> None:
                 for each in received:
-                    await handle(work, each)
+                    with caused_by(name, each.id):
+                        await handle(work, each)
 
             self._declare(types, one_after_another, handle)
             return handle
@@ -77,6 +81,9 @@ class Reactions:
 
         return declare
 
+    def _name(self, named: Callable[..., Any]) -> str:
+        return f"{self._service}.{named.__name__.replace('_', '-')}"
+
     def _declare(
         self,
         types: tuple[type[Event], ...],
@@ -84,6 +91,6 @@ class Reactions:
         named: Callable[..., Any],
         forget: Forget | None = None,
     ) -> None:
-        name = f"{self._service}.{named.__name__.replace('_', '-')}"
+        name = self._name(named)
         purpose = (named.__doc__ or "").strip().split("\n")[0]
         self.all.append(Reaction(name, types, handle, purpose, forget))

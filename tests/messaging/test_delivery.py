@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import orjson
 import pytest
@@ -332,3 +333,26 @@ def test_the_envelope_speaks_the_words_of_cloudevents() -> None:
         },
         "traceparent": "00-1-2-01",
     }
+
+
+async def test_what_a_reaction_announces_follows_from_its_cause(line: Line) -> None:
+    """A service that was set back and reacts once more says nothing that others have not heard."""
+    member_id, cause, other = new_id(), new_id(), new_id()
+    tries: dict[UUID, list[list[UUID]]] = {cause: [], other: []}
+
+    async def react(work: UnitOfWork, received: Received[MemberRegistered]) -> None:
+        follows = MemberRegistered(member_id=member_id, scene="follows", registered_at=AT)
+        ids = await work.outbox.add(follows, follows, at=received.at)
+        ids += await work.outbox.add(follows, at=received.at)
+        tries[received.id].append(ids)
+        if len(tries[received.id]) == 1:
+            raise LookupError("as if it had never been")
+
+    apply = consumer(line, line.reaction(react))
+    for id_ in (cause, cause, other, other):
+        await apply.handle([a_delivery(id_)])
+    assert tries[cause][0] == tries[cause][1]
+    assert tries[other][0] == tries[other][1]
+    told = [row[0] for row in await line.rows("SELECT event_id FROM outbox")]
+    assert set(told) == set(tries[cause][1] + tries[other][1])
+    assert len(told) == 6
