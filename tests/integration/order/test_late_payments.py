@@ -7,7 +7,7 @@ shop closed; a third of its notices never come and a third come three times at o
 import asyncio
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -24,6 +24,7 @@ from tests.support.wechat import open_wechat
 
 PAYMENTS = int(os.environ.get("JISHI_LATE_PAYMENTS", "60"))
 ORDERS_EACH = 5
+BUYERS_A_SECOND = 3
 AT_ONCE = 8
 PRICE_FEN = 9_900
 SECONDS_AROUND = 10
@@ -65,6 +66,18 @@ async def place(market: Market, buyer: Buyer, sku_id: str) -> list[dict[str, Any
     return orders
 
 
+async def place_all(market: Market, sku_id: str) -> list[dict[str, Any]]:
+    """The orders, so many in each second."""
+    buyers = await a_few_at_once(market.buyer() for _ in range(PAYMENTS // ORDERS_EACH))
+    orders = []
+    for first in range(0, len(buyers), BUYERS_A_SECOND):
+        a_seconds = buyers[first : first + BUYERS_A_SECOND]
+        for placed in await a_few_at_once(place(market, buyer, sku_id) for buyer in a_seconds):
+            orders += placed
+        await advance(market, 1)
+    return orders
+
+
 async def pay_around_the_end(market: Market, orders: Sequence[dict[str, Any]]) -> None:
     """Every order is paid in one of the seconds around the end of its time, while the shop closes what it can."""
     wechat, random = market.shop.wechat, Random(19)
@@ -76,20 +89,19 @@ async def pay_around_the_end(market: Market, orders: Sequence[dict[str, Any]]) -
         {"match": told, "times": third, "action": {"kind": "concurrent", "copies": 3}},
         {"match": {"api": "close"}, "times": 1_000_000, "action": closed_already},
     )
-    seconds = [random.randint(-SECONDS_AROUND, SECONDS_AROUND) for _ in orders]
-    await advance(market, 15 * 60 - SECONDS_AROUND)
-    for second in range(-SECONDS_AROUND, SECONDS_AROUND + 1):
-        if second == 2:
-            await market.shop.platform.settle(
-                SETTLE_SECONDS
-            )  # until then payments and closings race; from now on everybody is late
-        due = [order for order, at in zip(orders, seconds, strict=True) if at == second]
-        await a_few_at_once(
-            wechat.control.post(f"/payments/{order['order_number']}/pay", json={"late": True})
-            for order in due
-        )
-        await asyncio.sleep(0.05)
+    due: dict[int, list[str]] = defaultdict(list)
+    for order in orders:
+        ends_in = datetime.fromisoformat(order["expires_at"]) - market.clock.now()
+        second = round(ends_in.total_seconds()) + random.randint(-SECONDS_AROUND, SECONDS_AROUND)
+        due[second].append(order["order_number"])
+    await advance(market, min(due) - 1)
+    for second in range(min(due), max(due) + 1):
         await advance(market, 1)
+        await a_few_at_once(
+            wechat.control.post(f"/payments/{number}/pay", json={"late": True}) for number in due[second]
+        )
+        if second % 2:  # else the next second's payments race with this second's closings
+            await market.shop.platform.settle(SETTLE_SECONDS)
 
 
 async def advance(market: Market, seconds: float) -> None:
@@ -117,9 +129,7 @@ async def test_every_payment_around_the_end_of_its_time_is_sold_or_closed_and_re
 ) -> None:
     market, began = whole_market, time.monotonic()
     sku_id = await market.sku(price_fen=PRICE_FEN, stock=PAYMENTS)
-    buyers = await a_few_at_once(market.buyer() for _ in range(PAYMENTS // ORDERS_EACH))
-    placed = await a_few_at_once(place(market, buyer, sku_id) for buyer in buyers)
-    orders = [order for of_one in placed for order in of_one]
+    orders = await place_all(market, sku_id)
     placed_s = time.monotonic() - began
 
     await pay_around_the_end(market, orders)
