@@ -9,7 +9,6 @@ from audit.clauses.orders import EVER_PAID
 from audit.merging import interleaved, merged
 from audit.reactions import reactions_of, subscriptions
 from deploy.layout import SERVICES
-from shared.messaging.stalled import PARK_EARLY_AFTER
 
 _ANNOUNCED = (
     "SELECT event_id, type, sent_at, created_at FROM outbox WHERE event_id > :through ORDER BY event_id"
@@ -215,7 +214,7 @@ async def _nothing_waits(books: Books) -> AsyncIterator[Finding]:
 E3 = Clause(
     "E3",
     Kind.REST,
-    f"no event is unsent, waiting or parked (early ones may wait {PARK_EARLY_AFTER.days} day under traffic)",
+    "no event is unsent, waiting or parked; under traffic for more than 2 minutes",
     SERVICES,
     _nothing_waits,
     Group.EVENTS,

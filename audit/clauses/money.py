@@ -6,12 +6,13 @@ from typing import Any
 import orjson
 
 from audit.books import Books, Row, in_scope, lines
-from audit.clause import Clause, Finding, Group, Kind, NotChecked, finding, require_running, sql
+from audit.clause import Clause, Finding, Group, Kind, finding, require_running, sql
 from audit.clauses.grants import GRANTS
 from audit.clauses.orders import EVER_PAID, NEXT, ORDERS
 from audit.clauses.provider import M7, M9
 from audit.merging import merged
 from services.order.pricing import InvalidPriceRequest, load_quote, load_request, price
+from services.payment.ledger.seals import JOURNAL, NO_SEAL, seal_hash
 
 M1 = sql(
     "M1",
@@ -247,12 +248,46 @@ M6_ROWS = sql(
 )
 
 
+_SEALS = f"""
+    SELECT s.seal_number, s.previous_hash, s.hash, s.journal_count, j.journals
+      FROM ledger_seals s LEFT JOIN LATERAL (
+        SELECT array_agg({JOURNAL} ORDER BY j.journal_id) AS journals FROM journals j
+         WHERE j.seal_number = s.seal_number) j ON true
+     ORDER BY s.seal_number"""
+_LEFT_OPEN = """
+    SELECT j.journal_id FROM journals j WHERE j.seal_number IS NULL
+       AND EXISTS (SELECT FROM ledger_seals s WHERE s.sealed_at > j.posted_at + interval '10 minutes')
+    UNION ALL
+    SELECT j.journal_id FROM journals j LEFT JOIN ledger_seals s USING (seal_number)
+     WHERE j.seal_number IS NOT NULL AND s.seal_number IS NULL"""
+
+
 async def _chain(books: Books) -> AsyncIterator[Finding]:
-    raise NotChecked("the ledger has no hash chain yet; that it is only added to is M6.grants")
-    yield
+    previous, number = NO_SEAL, 0
+    async for row in books.rows("payment", _SEALS):
+        number += 1
+        expected = seal_hash(previous, list(row["journals"] or ()))
+        if (row["seal_number"], row["previous_hash"], row["hash"]) != (number, previous, expected):
+            found = f"{len(row['journals'] or ())} journals, hash {row['hash'][:12]}"
+            yield finding(
+                "M6.chain",
+                f"seal {number} of {row['journal_count']} journals, hash {expected[:12]}",
+                found,
+                seal_number=row["seal_number"],
+            )
+            return
+        previous = row["hash"]
+    async for row in books.rows("payment", _LEFT_OPEN):
+        yield finding("M6.chain", "sealed", "in no seal", journal_id=row["journal_id"])
 
 
-M6_CHAIN = Clause("M6.chain", Kind.ALWAYS, "the ledger's hash chain verifies", ("payment",), _chain)
+M6_CHAIN = Clause(
+    "M6.chain",
+    Kind.ALWAYS,
+    "the seals of the cash books are an unbroken chain of hashes",
+    ("payment",),
+    _chain,
+)
 
 _UNASKED = """
     SELECT p.order_id, a.out_trade_no, coalesce('last asked ' || a.queried_at, 'never asked') AS found

@@ -1,5 +1,6 @@
 """Every clause finds the one lie that is meant for it, and no other clause does."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from audit.checkpoints import Checkpoint
 from audit.clauses import CLAUSES
 from audit.databases import Place, Snapshots
 from audit.run import Mode, Result, check
+from deploy.local.home import PROJECT
 from tests.audit.corruptions import CORRUPTIONS, Corruption
 from tests.audit.history import History
 
@@ -65,3 +67,9 @@ async def _look(history: History, owners: Owners) -> Result:
     place = Place(history.urls, history.field_keys, is_running=True)
     snapshots = Snapshots(owners, {}, datetime.now(UTC) + timedelta(seconds=1))
     return await check(snapshots, CLAUSES, place=place, mode=Mode.REST, checkpoint=Checkpoint({}, {}))
+
+
+def test_the_how_to_lists_every_clause_in_its_own_words() -> None:
+    page = (PROJECT / "docs" / "how-to" / "audit.md").read_text()
+    listed = re.findall(r"^\| ([A-Z]\d+(?:\.\w+)?) \| ([AR]) \| (.+?) \| [^|]+ \|$", page, flags=re.MULTILINE)
+    assert listed == [(clause.id, clause.kind, clause.says) for clause in CLAUSES]

@@ -74,7 +74,9 @@ def _rows(result: Result) -> dict[str, int]:
 
 async def test_orders_that_flow_raise_no_alarm_and_a_lie_among_them_does(shop: OpenShop) -> None:
     market = shop.market
-    sku = await market.sku(price_fen=2_000, stock=10_000)
+    sku = await market.sku(
+        price_fen=200, stock=10_000
+    )  # cheap: nobody rises a level between preview and order
     buyers = [await market.buyer(points=1_000) for _ in range(3)]
     seen_enough = asyncio.Event()
 
