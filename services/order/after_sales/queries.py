@@ -1,16 +1,24 @@
 """Reading requests: a page, its lines and its refunds in three statements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.order.after_sales.domain import AfterSale, AfterSaleKind, AfterSaleLine, AfterSaleStatus
+from services.order.after_sales.domain import (
+    DECIDED,
+    AfterSale,
+    AfterSaleKind,
+    AfterSaleLine,
+    AfterSaleStatus,
+)
 from services.order.after_sales.storage import COLUMNS, AfterSales, to_after_sale
-from services.order.refunds.domain import RefundStatus
+from services.order.orders.storage import Orders
+from services.order.pricing import RefundQuote, load_quote
+from services.order.refunds.domain import RefundStatus, amounts
 
 _PAGE = text(
     f"SELECT {COLUMNS} FROM after_sales JOIN orders ON orders.id = after_sales.order_id"
@@ -86,6 +94,21 @@ async def page_of_after_sales(
 async def whole(connection: AsyncConnection, after_sale: AfterSale) -> Whole:
     """A request with its lines and its refund."""
     return (await _whole(connection, [after_sale]))[0]
+
+
+async def expected_refund(connection: AsyncConnection, found: Whole) -> RefundQuote | None:
+    """What an undecided request would bring back now; None for an exchange, and once it is decided."""
+    after_sale = found.after_sale
+    if after_sale.kind is AfterSaleKind.EXCHANGE or after_sale.status in DECIDED:
+        return None
+    orders = Orders(connection)
+    lines = await orders.lines(after_sale.order_id)
+    return amounts(
+        load_quote(await orders.quote(after_sale.order_id)),
+        [replace(line, claimed_quantity=0) for line in lines],
+        {line.order_line_id: line.quantity for line in found.lines},
+        with_freight=not any(line.shipped_quantity for line in lines),
+    )
 
 
 async def timeline(connection: AsyncConnection, after_sale_id: UUID) -> list[Step]:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.after_sales.domain import AfterSale, AfterSaleKind, AfterSaleReason, AfterSaleStatus
 from services.order.after_sales.negotiation import Message
-from services.order.after_sales.queries import Whole, timeline, whole
+from services.order.after_sales.queries import Whole, expected_refund, timeline, whole
 from services.order.refunds.domain import RefundStatus
 from shared.http.bodies import View
 
@@ -33,6 +33,14 @@ class GivenBackView(View):
     refund_fen: int
     points_returned: int
     refunded_at: datetime | None
+
+
+class ExpectedRefundView(View):
+    """What an undecided request would bring back now."""
+
+    freight_fen: int
+    refund_fen: int
+    points_returned: int
 
 
 class WaybillView(View):
@@ -93,14 +101,16 @@ class OperatorStepView(StepView):
 
 
 class AfterSaleDetailView(AfterSaleView):
-    """A request in full."""
+    """A request in full; `expected_refund` is null once it is decided, and for an exchange."""
 
+    expected_refund: ExpectedRefundView | None
     timeline: list[StepView]
 
 
 class OperatorAfterSaleDetailView(OperatorAfterSaleView):
-    """A request in full, as operators read it."""
+    """A request in full, as operators read it; `expected_refund` as its member does."""
 
+    expected_refund: ExpectedRefundView | None
     timeline: list[OperatorStepView]
 
 
@@ -132,7 +142,11 @@ async def detail(connection: AsyncConnection, after_sale: AfterSale) -> AfterSal
     """A request for its member."""
     found = await whole(connection, after_sale)
     steps = await timeline(connection, after_sale.id)
-    return AfterSaleDetailView(**_told(found), timeline=[StepView.model_validate(step) for step in steps])
+    return AfterSaleDetailView(
+        **_told(found),
+        expected_refund=await _expected(connection, found),
+        timeline=[StepView.model_validate(step) for step in steps],
+    )
 
 
 async def operator_detail(connection: AsyncConnection, after_sale: AfterSale) -> OperatorAfterSaleDetailView:
@@ -142,8 +156,14 @@ async def operator_detail(connection: AsyncConnection, after_sale: AfterSale) ->
     return OperatorAfterSaleDetailView(
         **_told(found),
         member_id=after_sale.member_id,
+        expected_refund=await _expected(connection, found),
         timeline=[OperatorStepView.model_validate(step) for step in steps],
     )
+
+
+async def _expected(connection: AsyncConnection, found: Whole) -> ExpectedRefundView | None:
+    expected = await expected_refund(connection, found)
+    return None if expected is None else ExpectedRefundView.model_validate(expected)
 
 
 def _told(found: Whole) -> dict[str, Any]:

@@ -60,12 +60,14 @@ async def test_goods_come_back_are_looked_at_and_paid_for_and_the_damaged_stay_o
         pictures=["/media/after-sale/1.jpg"],
     )
     assert (case["status"], case["refund"], case["return_waybill"]) == ("applied", None, None)
+    assert case["expected_refund"] == {"freight_fen": 0, "refund_fen": 4 * 333, "points_returned": 0}
     assert (await desk.line(order, first))["claimed_quantity"] == 3
     assert (await desk.answer(case, "approve"))["status"] == "awaiting_return"
     sent = await desk.does(buyer, case, "send-back", WAYBILL)
     assert (sent["status"], sent["return_waybill"]) == ("returned", WAYBILL)
     received = await desk.inspect(sent, {first: 1, second: 1})
     assert (received["status"], received["refund"]["refund_fen"]) == ("refunding", 4 * 333)
+    assert received["expected_refund"] is None
     assert sorted(line["restockable_quantity"] for line in received["lines"]) == [1, 1]
     await market.refunds_arrive()
     assert await desk.steps(case) == [
