@@ -80,9 +80,9 @@ CREATE TABLE trade_bill_rows (
   PRIMARY KEY (bill_on, row_number)
 );
 
-CREATE INDEX trade_bill_rows_number_idx ON trade_bill_rows (number);
+CREATE INDEX trade_bill_rows_number_idx ON trade_bill_rows (number, bill_on);
 
-CREATE INDEX trade_bill_rows_provider_number_idx ON trade_bill_rows (provider_number);
+CREATE INDEX trade_bill_rows_provider_number_idx ON trade_bill_rows (provider_number, bill_on);
 
 CREATE TABLE fund_bill_rows (
   bill_on date NOT NULL,
@@ -98,7 +98,7 @@ CREATE TABLE fund_bill_rows (
   PRIMARY KEY (bill_on, row_number)
 );
 
-CREATE INDEX fund_bill_rows_business_no_idx ON fund_bill_rows (business_no);
+CREATE INDEX fund_bill_rows_business_no_idx ON fund_bill_rows (business_no, bill_on);
 
 CREATE TABLE reconciliation_differences (
   difference_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -1,6 +1,7 @@
 """The comparisons as SQL: a batch of rows a statement, both ways, every difference a row (M7).
 
-Each statement takes a batch, adds what differs, and tells how far it came.
+Each statement takes a batch, adds what differs, and tells how far it came. The other side of a row is looked up by its
+number in a lateral query that ends at the first hit: a plan that joins whole days goes wrong on tables just filled.
 """
 
 from sqlalchemy import text
@@ -46,9 +47,10 @@ COMPARE_TRADES = text(
     " SELECT b.*, CASE WHEN o.number IS NOT NULL THEN to_jsonb(o) END AS ours, o.number IS NOT NULL AS is_known,"
     "  o.provider_number AS our_provider_number, o.out_trade_no AS our_out_trade_no,"
     "  o.amount_fen AS our_amount_fen, o.state AS our_state, o.booked_at,"
-    "  EXISTS (SELECT FROM trade_bill_rows e WHERE e.number = b.number AND e.kind = b.kind"
-    "   AND (e.bill_on, e.row_number) < (b.bill_on, b.row_number)) AS is_repeated"
-    f" FROM batch b LEFT JOIN LATERAL ({_PAYMENTS} WHERE b.kind = 'payment' AND a.out_trade_no = b.number"
+    "  e.row_number IS NOT NULL AS is_repeated"
+    " FROM batch b LEFT JOIN LATERAL (SELECT e.row_number FROM trade_bill_rows e WHERE e.number = b.number"
+    "   AND e.kind = b.kind AND (e.bill_on, e.row_number) < (b.bill_on, b.row_number) LIMIT 1) e ON true"
+    f" LEFT JOIN LATERAL ({_PAYMENTS} WHERE b.kind = 'payment' AND a.out_trade_no = b.number"
     f"  UNION ALL {_REFUNDS} WHERE b.kind = 'refund' AND x.out_refund_no = b.number) o ON true"
     f"), found AS ({_INSERT}"
     " SELECT :bill_on, 'trade', v.kind, v.number,"
@@ -75,8 +77,9 @@ def _compare_books(ours: str, condition: str, booked_at: str, number: str) -> st
         f" ORDER BY {booked_at}, {number} LIMIT :limit"
         f"), found AS ({_INSERT}"
         f" SELECT :bill_on, 'trade', 'missing_in_bill', o.number, NULL, {_BOOKS_FACTS}, :run, :at FROM batch o"
-        " WHERE NOT EXISTS (SELECT FROM trade_bill_rows b WHERE b.number = o.number AND b.kind = o.kind"
-        "  AND b.bill_on BETWEEN :day_before AND :day_after)" + FOUND_AGAIN + ")"
+        " LEFT JOIN LATERAL (SELECT b.row_number FROM trade_bill_rows b WHERE b.number = o.number AND b.kind = o.kind"
+        "  AND b.bill_on BETWEEN :day_before AND :day_after LIMIT 1) b ON true"
+        " WHERE b.row_number IS NULL" + FOUND_AGAIN + ")"
         " SELECT number, booked_at, (SELECT count(*) FROM batch) AS rows FROM batch"
         " ORDER BY booked_at DESC, number DESC LIMIT 1"
     )
@@ -127,13 +130,16 @@ _SHARE_RETURNED = (
 
 COMPARE_FUNDS = text(
     f"WITH {_FUND_BATCH}, sides AS (SELECT b.*, t.number AS trade_number,"
-    f"  b.category IN {_ONCE} AND EXISTS (SELECT FROM fund_bill_rows e WHERE e.business_no = b.business_no"
-    "   AND e.category = b.category AND (e.bill_on, e.row_number) < (b.bill_on, b.row_number)) AS is_repeated,"
-    "  abs(t.fee_fen) = abs(b.amount_fen) AND NOT EXISTS (SELECT FROM reconciliation_differences d"
-    "   WHERE d.number = t.number AND d.bill_on = t.bill_on AND d.bill = 'trade') AS fee_agrees"
-    " FROM batch b LEFT JOIN LATERAL (SELECT * FROM trade_bill_rows t WHERE t.provider_number = b.business_no"
+    "  e.row_number IS NOT NULL AS is_repeated,"
+    "  abs(t.fee_fen) = abs(b.amount_fen) AND d.number IS NULL AS fee_agrees"
+    " FROM batch b LEFT JOIN LATERAL (SELECT e.row_number FROM fund_bill_rows e WHERE e.business_no = b.business_no"
+    f"   AND b.category IN {_ONCE} AND e.category = b.category"
+    "   AND (e.bill_on, e.row_number) < (b.bill_on, b.row_number) LIMIT 1) e ON true"
+    " LEFT JOIN LATERAL (SELECT * FROM trade_bill_rows t WHERE t.provider_number = b.business_no"
     f"   AND b.category IN {_OF_TRADES} AND t.bill_on <= :day_after"
     "  ORDER BY t.bill_on, t.row_number LIMIT 1) t ON true"
+    " LEFT JOIN LATERAL (SELECT d.number FROM reconciliation_differences d WHERE d.number = t.number"
+    "   AND d.bill_on = t.bill_on AND d.bill = 'trade' LIMIT 1) d ON true"
     f"), found AS ({_INSERT}"
     f" SELECT :bill_on, 'fund', v.kind, s.flow_no || '#' || s.row_number, {_FUND_FACTS}, NULL, :run, :at"
     " FROM sides s CROSS JOIN LATERAL (VALUES"
@@ -149,4 +155,4 @@ COMPARE_FUNDS = text(
     " coalesce(sum(amount_fen) FILTER (WHERE category = 'refund_fee'"
     "  AND fee_agrees AND NOT is_repeated), 0)::bigint AS fees_returned_fen FROM sides"
 )
-"""Every movement of the fund bill is a trade's, or profit sharing's, or the merchant's own; fees on which all agree add up."""
+"""Every movement of the fund bill is a trade's, profit sharing's or the merchant's own; fees on which all agree add up."""

@@ -10,9 +10,10 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from io import BufferedReader
 from operator import itemgetter
 from pathlib import Path
@@ -24,9 +25,10 @@ from shared.wechat.pay.errors import BillDiffers, MalformedAnswer
 FILE_LIMIT_BYTES = 1 << 30
 """The longest file that is downloaded, some ten million gzipped rows."""
 PLAIN_LIMIT_BYTES = 8 << 30
+NUMBER_LIMIT = 64
+"""The longest number of the platform or the merchant (wechat.md 5.10)."""
 _CHUNK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
-_CHINA = timezone(timedelta(hours=8))
 _YUAN = re.compile(r"-?\d{1,12}(\.\d{1,8})?")
 
 Row = TypeVar("Row")
@@ -252,19 +254,19 @@ def _trade_row(cells: tuple[str, ...]) -> TradeRow:
         trade_time=_time(cells[0]),
         appid=cells[1],
         mchid=cells[2],
-        transaction_id=cells[3],
-        out_trade_no=cells[4],
+        transaction_id=_number(cells[3]),
+        out_trade_no=_number(cells[4]),
         trade_type=cells[5],
-        trade_state=cells[6],
+        trade_state=_number(cells[6]),
         currency=cells[7],
         total_fen=total,
         settlement_total_fen=settlement,
         applied_refund_fen=applied,
         refund_fen=refund,
         fee_fen=fee,
-        refund_id=cells[13],
-        out_refund_no=cells[14],
-        refund_status=cells[15],
+        refund_id=_number(cells[13]),
+        out_refund_no=_number(cells[14]),
+        refund_status=_number(cells[15]),
     )
 
 
@@ -282,17 +284,17 @@ def _trade_summary(cells: Mapping[str, str]) -> TradeSummary:
 def _fund_flow_row(cells: tuple[str, ...]) -> FundFlowRow:
     sign = {"收入": 1, "支出": -1}.get(cells[5])
     if sign is None:
-        raise ValueError(f"neither income nor spending: {cells[5][:20]}")
+        raise ValueError(f"neither income nor spending: {cells[5][:20]!r}")
     return FundFlowRow(
         accounted_at=_time(cells[0]),
-        business_no=cells[1],
-        flow_no=cells[2],
+        business_no=_number(cells[1]),
+        flow_no=_number(cells[2]),
         business_name=cells[3],
-        business_type=cells[4],
+        business_type=_number(cells[4]),
         amount_fen=sign * _fen(cells[6]),
         balance_fen=_fen(cells[7]),
         remark=cells[8],
-        voucher_no=cells[9],
+        voucher_no=_number(cells[9]),
     )
 
 
@@ -306,6 +308,7 @@ def _fund_flow_summary(cells: Mapping[str, str]) -> FundFlowSummary:
     )
 
 
+@lru_cache(maxsize=4096)
 def _fen(yuan: str) -> int:
     """Yuan as fen, exactly: what is not a whole number of fen is refused, never rounded (K1)."""
     if not _YUAN.fullmatch(yuan):
@@ -316,10 +319,19 @@ def _fen(yuan: str) -> int:
     return whole
 
 
+def _number(text: str) -> str:
+    """A number or word that can be stored and looked up."""
+    if len(text) > NUMBER_LIMIT:
+        raise ValueError(f"a number of {len(text)} characters")
+    if "\0" in text:
+        raise ValueError("a number with a null character")
+    return text
+
+
 def _time(text: str) -> datetime:
     if len(text) != 19:
         raise ValueError(f"not a time: {text[:30]!r}")
-    return datetime.fromisoformat(text).replace(tzinfo=_CHINA).astimezone(UTC)
+    return datetime.fromisoformat(text + "+08:00").astimezone(UTC)
 
 
 TRADE_FORM: BillForm[TradeRow, TradeSummary] = BillForm(

@@ -202,8 +202,9 @@ async def test_a_fund_flow_bill_is_asked_for_of_the_basic_account(tmp_path: Path
         TEXT.rstrip("\n"),
         TEXT.replace("shop=7", "a,b\u2028c"),
         TEXT.replace("shop=7", "a\rb"),
+        TEXT.replace("shop=7", "a\0b"),
     ],
-    ids=["plain", "bom", "crlf", "no-last-newline", "odd-text", "carriage-return"],
+    ids=["plain", "bom", "crlf", "no-last-newline", "odd-text", "carriage-return", "null"],
 )
 def test_line_endings_marks_and_odd_text_change_nothing(text: str, tmp_path: Path) -> None:
     [row], summary = read(tmp_path / "bill", text, TRADE_FORM)
@@ -251,7 +252,9 @@ def test_a_file_that_is_not_understood_is_refused(text: str, tmp_path: Path) -> 
         ("`0.60%,`99.80", "`0.60%,`1e2", "not an amount in yuan: '1e2'"),
         ("`0.60,`0.60%", "`0.5988,`0.60%", "not whole fen: 0.5988"),
         (",`JSAPI", "", "26 values under 27 columns"),
-        ("2026-01-02 10", "2026/01/02 10", "Invalid isoformat string: '2026/01/02 10:11:10'"),
+        ("`SH870272331947859814", "`" + "9" * 65, "a number of 65 characters"),
+        ("`SH870272331947859814", "`S\0", "a number with a null character"),
+        ("2026-01-02 10", "2026/01/02 10", "Invalid isoformat string: '2026/01/02 10:11:10+08:00'"),
     ],
 )
 def test_a_row_that_is_not_understood_is_told_and_never_rounded(
@@ -266,7 +269,7 @@ def test_a_row_that_is_not_understood_is_told_and_never_rounded(
 def test_a_fund_flow_with_an_unknown_direction_is_not_guessed(tmp_path: Path) -> None:
     rows, _ = read(tmp_path / "bill", FUND_FLOW.replace("`支出", "`其他"), FUND_FLOW_FORM)
 
-    assert rows[1] == UnreadableRow("neither income nor spending: 其他")
+    assert rows[1] == UnreadableRow("neither income nor spending: '其他'")
 
 
 @pytest.mark.parametrize(("fee", "fee_fen"), [("0.60000", 60), ("0.00", 0), ("-0.30000", -30)])
