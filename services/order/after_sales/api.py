@@ -17,7 +17,13 @@ from services.order.after_sales.request_after_sale import (
 )
 from services.order.after_sales.return_goods import send_back
 from services.order.after_sales.storage import AfterSales
-from services.order.after_sales.views import AfterSaleDetailView, AfterSaleView, MessageView, detail
+from services.order.after_sales.views import (
+    AfterSaleDetailView,
+    AfterSaleView,
+    MessageView,
+    SentMessageView,
+    detail,
+)
 from services.order.orders.domain import actor_of
 from services.order.resources import Own
 from services.order.shipments.waybills import WaybillBody
@@ -83,16 +89,16 @@ async def list_messages(
     return page_of([MessageView.of(each) for each in messages], limit, place=lambda each: each.message_id)
 
 
-@router.post("/after-sales/{after_sale_id}/messages", status_code=201, response_model=MessageView)
+@router.post("/after-sales/{after_sale_id}/messages", status_code=201, response_model=SentMessageView)
 async def add_message(
     after_sale_id: UUID, body: MessageCreate, caller: Member, resources: Own, key: Idempotent, now: Now
 ) -> Response:
     """Say something about the caller's request."""
 
-    async def do(work: UnitOfWork) -> MessageView:
+    async def do(work: UnitOfWork) -> SentMessageView:
         require_open(await AfterSales(work.connection).find(after_sale_id, member_id=caller.member_id))
         keys, by = resources.field_keys, actor_of(caller)
-        return MessageView.of(await say(work.connection, keys, after_sale_id, body.said(), by=by, at=now))
+        return SentMessageView.of(await say(work.connection, keys, after_sale_id, body.said(), by=by, at=now))
 
     return await once(resources.engine, key, do)
 

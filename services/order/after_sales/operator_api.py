@@ -23,6 +23,7 @@ from services.order.after_sales.views import (
     OperatorAfterSaleDetailView,
     OperatorAfterSaleView,
     OperatorMessageView,
+    SentMessageView,
     operator_detail,
 )
 from services.order.orders.domain import actor_of
@@ -84,13 +85,13 @@ async def list_messages(
     return page_of(items, limit, place=lambda each: each.message_id)
 
 
-@router.post("/{after_sale_id}/messages", status_code=201, response_model=OperatorMessageView)
+@router.post("/{after_sale_id}/messages", status_code=201, response_model=SentMessageView)
 async def add_message(
     after_sale_id: UUID, body: MessageCreate, caller: ServiceDesk, resources: Own, key: Idempotent, now: Now
 ) -> Response:
     """Say something about a request to the shopper."""
 
-    async def do(work: UnitOfWork) -> OperatorMessageView:
+    async def do(work: UnitOfWork) -> SentMessageView:
         require_open(await AfterSales(work.connection).find(after_sale_id))
         keys, by = resources.field_keys, actor_of(caller)
         message = await say(work.connection, keys, after_sale_id, body.said(), by=by, at=now)
@@ -101,7 +102,7 @@ async def add_message(
             at=now,
             after={"message_id": str(message.id)},
         )
-        return OperatorMessageView.of(message)
+        return SentMessageView.of(message)
 
     return await once(resources.engine, key, do)
 

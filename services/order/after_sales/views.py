@@ -128,6 +128,17 @@ class MessageView(View):
         return cls(**_said(message))
 
 
+class SentMessageView(View):
+    """A message that was added; its words are not repeated, for answers are kept with their key (SEC11)."""
+
+    message_id: UUID
+    sent_at: datetime
+
+    @classmethod
+    def of(cls, message: Message) -> "SentMessageView":
+        return cls(message_id=message.id, sent_at=message.sent_at)
+
+
 class OperatorMessageView(MessageView):
     """Something that was said about a request, and who said it."""
 

@@ -202,14 +202,18 @@ async def test_both_sides_talk_until_it_ends_and_what_they_say_is_sealed_and_sta
     buyer, order, (line,) = await desk.shipped(1)
     case = await desk.asked(buyer, order, "exchange", {line: 1}, description="请打 13912345678")
     path, key = f"/after-sales/{case['after_sale_id']}/messages", str(new_id())
-    mine = {"text": "在吗", "pictures": [f"/media/x/{number}.jpg" for number in range(9)]}
+    mine = {"text": "在吗，13912345678", "pictures": [f"/media/x/{number}.jpg" for number in range(9)]}
     told = [await buyer.post(path, mine, **{"idempotency-key": key}) for _ in range(2)]
     assert [answer.status_code for answer in told] == [201, 201]
     assert told[0].json() == told[1].json()
     answered = await desk.try_answer(case, "messages", {"text": "在的"})
     assert answered.status_code == 201
     shown = await market.shop.as_operator("auditor").get("order", f"/operator{path}")
-    assert [each["text"] for each in shown.json()["items"]] == ["在的", "在吗", "请打 13912345678"]
+    assert [each["text"] for each in shown.json()["items"]] == [
+        "在的",
+        "在吗，13912345678",
+        "请打 13912345678",
+    ]
     assert (await market.shop.as_operator("finance").get("order", f"/operator{path}")).status_code == 403
     kept = await market.rows(
         "order",
@@ -218,6 +222,9 @@ async def test_both_sides_talk_until_it_ends_and_what_they_say_is_sealed_and_sta
     )
     assert len(kept) == 3
     assert not [row for row in kept if "13912345678" in row["text_sealed"]]
+    for column, table in (("answer", "idempotency_keys"), ("envelope", "outbox"), ("after", "audit_log")):
+        with_phone = f"SELECT 1 FROM {table} WHERE CAST({column} AS text) LIKE '%13912345678%'"
+        assert await market.rows("order", with_phone) == []
     with pytest.raises(Exception, match="permission denied"):
         await market.execute("DELETE FROM after_sale_messages")
     with pytest.raises(Exception, match="permission denied"):
