@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tests.simulation.processes import current, undisturbed
+from tests.simulation.processes import undisturbed
 from tests.simulation.world import World
 
 
@@ -39,8 +39,6 @@ class SimulatedDatabase:
         with self.world.loop.working():
             real = await self._engine.connect()
             try:
-                raw = await real.get_raw_connection()
-                await self._tell_time(raw.driver_connection)
                 yield SimulatedConnection(real, self)
             finally:
                 await undisturbed(real.close())
@@ -51,12 +49,7 @@ class SimulatedDatabase:
         working = self.world.loop.working()
         working.__enter__()
         pooled = await self._engine.raw_connection()
-        await self._tell_time(pooled.driver_connection)
         return SimulatedRawConnection(pooled, self, lambda: working.__exit__(None, None, None))
-
-    async def _tell_time(self, driver: Any) -> None:
-        """What `now()` says in this session; see preparation.py."""
-        await driver.execute(f"SET simulation.now = '{self.world.clock.now().isoformat()}'")
 
 
 class SimulatedConnection:
@@ -78,9 +71,11 @@ class SimulatedConnection:
 
     async def execute(self, statement: Any, *values: Any, **more: Any) -> Any:
         """One statement; with autocommit the process may also die after it took effect."""
-        world = self._database.world
-        words = " ".join(str(statement).split())[:60]
+        world, said = self._database.world, statement.text
+        words = " ".join(said[:80].split())[:60]
         world.crash_point(f"before {words}")
+        if "now()" in said:
+            await self._tell_time()
         done = await self._real.execute(statement, *values, **more)
         if self._is_autocommit:
             world.note(f"{self._database.name}: {words} ({done.rowcount})")
@@ -88,6 +83,14 @@ class SimulatedConnection:
                 self._database.committed()
             world.crash_point("after that")
         return done
+
+    async def _tell_time(self) -> None:
+        """What `now()` says in this session; see preparation.py."""
+        raw = await self._real.get_raw_connection()
+        assert raw.driver_connection is not None
+        await raw.driver_connection.execute(
+            f"SET simulation.now = '{self._database.world.clock.now().isoformat()}'"
+        )
 
     async def commit(self) -> None:
         """Commit, unless the process dies before; nobody may learn of it when it dies after."""

@@ -1,9 +1,10 @@
 """What there is before the first shopper comes: goods, people with addresses and points, coupons."""
 
-import orjson
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from shared.http.identity import Kind, Principal
 from shared.ids import new_id
@@ -19,8 +20,8 @@ ADDRESS = {
 }
 POINTS = 900
 PRICES_FEN = (990, 2_500, 12_345)
-STOCK = 6
-PEOPLE = 3
+STOCK = 5
+PEOPLE = 2
 
 
 @dataclass(frozen=True, slots=True)

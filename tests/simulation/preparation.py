@@ -13,17 +13,24 @@ CREATE FUNCTION simulation.random() RETURNS double precision STABLE LANGUAGE sql
 DO $$ BEGIN
   EXECUTE pg_catalog.format(
     'ALTER DATABASE %I SET search_path = simulation, public, pg_catalog', pg_catalog.current_database());
+  EXECUTE pg_catalog.format('ALTER DATABASE %I SET plan_cache_mode = force_generic_plan', pg_catalog.current_database());
 END $$;
+DELETE FROM public.timers;
 """
-"""Statements that name `now()` find this one first, and the timestamps of leases follow the simulated clock."""
+"""Statements that name `now()` find this one first, and the timestamps of leases follow the simulated clock.
+
+The daily timers of a living shop are put away, and plans are made once a seed.
+"""
 
 _TABLES = """
 SELECT c.relname AS name,
+  array(SELECT pg_catalog.quote_ident(a.attname) FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
+        AND a.attnum = ANY(i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary) AS key,
   array(SELECT f.confrelid::regclass::text FROM pg_constraint f
         WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid) AS parents,
   array(SELECT pg_catalog.quote_ident(a.attname) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-          AND a.attgenerated = '' AND a.attidentity = '' ORDER BY a.attnum) AS columns
+          AND a.attgenerated = '' ORDER BY a.attnum) AS columns
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'alembic_version'
 ORDER BY c.relname
 """
@@ -31,37 +38,55 @@ MESSAGING = ("outbox", "inbox", "stalled_events", "timers", "idempotency_keys", 
 
 
 async def give_a_clock(owner: asyncpg.Connection) -> None:
-    """Let the sessions that are opened from now on tell the time; the daily timers of a living shop are put away."""
-    await owner.execute(CLOCK + "DELETE FROM public.timers;")
+    """Let the sessions that are opened from now on tell the simulated time."""
+    await owner.execute(CLOCK)
 
 
 async def remember(owner: asyncpg.Connection) -> None:
-    """Make `simulation.reset()`, which brings the present content back; what was announced and set is left out."""
+    """Make `simulation.reset()`, which brings the present content back; what was announced and set is left out.
+
+    Tables that are empty now are emptied, the others lose and change back what a seed added and changed. Emptying by
+    DELETE is quick, and `simulation.compact()`, now and then, takes the dead rows away.
+    """
     tables = {row["name"]: row for row in await owner.fetch(_TABLES)}
     order = TopologicalSorter(
         {name: [parent.removeprefix("public.") for parent in row["parents"]] for name, row in tables.items()}
     )
     await owner.execute("CREATE SCHEMA beginning")
-    restored = []
+    emptied: list[str] = []
+    removed: list[str] = []
+    restored: list[str] = []
     for name in order.static_order():
         await owner.execute(f"ALTER TABLE public.{name} SET (autovacuum_enabled = false)")
         if name in MESSAGING or not await owner.fetchval(f"SELECT EXISTS (SELECT FROM public.{name})"):
+            emptied.insert(0, name)
             continue
-        columns = ", ".join(tables[name]["columns"])
-        await owner.execute(f"CREATE TABLE beginning.{name} AS SELECT {columns} FROM public.{name}")
-        restored.append(f"INSERT INTO public.{name} ({columns}) SELECT {columns} FROM beginning.{name};")
-    names = ", ".join(f"'{name}'" for name in tables)
+        await owner.execute(f"CREATE TABLE beginning.{name} AS TABLE public.{name}")
+        same = " AND ".join(f"now.{column} = before.{column}" for column in tables[name]["key"])
+        removed.insert(
+            0,
+            f"DELETE FROM public.{name} now WHERE NOT EXISTS (SELECT FROM beginning.{name} before WHERE {same});",
+        )
+        whole = ", ".join(tables[name]["columns"])
+        restored.append(
+            f"INSERT INTO public.{name} ({whole}) OVERRIDING SYSTEM VALUE SELECT {whole} FROM beginning.{name} before"
+            f" WHERE NOT EXISTS (SELECT FROM public.{name} now WHERE {same});"
+        )
+        columns = [column for column in tables[name]["columns"] if column not in tables[name]["key"]]
+        if columns:
+            changed = ", ".join(f"{column} = before.{column}" for column in columns)
+            restored.append(
+                f"UPDATE public.{name} now SET {changed} FROM beginning.{name} before"
+                f" WHERE {same} AND to_jsonb(now) <> to_jsonb(before);"
+            )
+    deleted = " ".join(f"DELETE FROM public.{name};" for name in emptied)
     await owner.execute(f"""
         CREATE FUNCTION simulation.reset() RETURNS void LANGUAGE plpgsql AS $$
-        DECLARE each text; is_used boolean; used text[] := '{{}}';
+        BEGIN {deleted} {" ".join(removed + restored)} END $$;
+        CREATE FUNCTION simulation.compact() RETURNS void LANGUAGE plpgsql AS $$
         BEGIN
-          FOREACH each IN ARRAY ARRAY[{names}] LOOP
-            EXECUTE 'SELECT EXISTS (SELECT FROM public.' || each || ')' INTO is_used;
-            IF is_used THEN used := used || ('public.' || each); END IF;
-          END LOOP;
-          IF cardinality(used) > 0 THEN
-            EXECUTE 'TRUNCATE ' || array_to_string(used, ', ') || ' RESTART IDENTITY CASCADE';
-          END IF;
-          {" ".join(restored)}
-        END $$
+          TRUNCATE {", ".join(f"public.{name}" for name in emptied)} CASCADE;
+          PERFORM simulation.reset();
+        END $$;
+        SELECT simulation.reset();
     """)

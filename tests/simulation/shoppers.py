@@ -45,7 +45,7 @@ class People:
         await asyncio.gather(*(self._shop_around(person) for person in self._goods.people))
 
     async def _shop_around(self, person: Person) -> None:
-        for _ in range(self._dice.choice((0, 1, 1, 2))):
+        for _ in range(self._dice.choice((1, 1, 2))):
             await asyncio.sleep(self._dice.uniform(0, 20))
             order = await self._place(person)
             if order is not None:
@@ -109,8 +109,8 @@ class People:
                 await self._pay(person, order)
             case _:
                 return
-        if self._dice.random() < 0.6:
-            await asyncio.sleep(self._dice.choice((5.0, 60.0)))
+        if self._dice.random() < 0.8:
+            await asyncio.sleep(self._dice.choice((1.0, 10.0, 60.0)))
             await asyncio.gather(*(self._refund(order) for _ in range(self._dice.choice((1, 1, 2)))))
 
     async def _pay(self, person: Person, order: dict[str, Any]) -> None:

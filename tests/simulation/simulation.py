@@ -1,6 +1,8 @@
 """Running seeds."""
 
 import asyncio
+import gc
+import logging
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
@@ -20,13 +22,13 @@ from tests.simulation.preparation import give_a_clock, remember
 from tests.simulation.processes import adopt_tasks
 from tests.simulation.shop import SERVICES, Running, Shop, begin, open_shop
 from tests.simulation.shoppers import People
-from tests.simulation.wechat import NOTICE_PAUSES
 from tests.simulation.world import NO_FAULTS, World
 from tests.support.databases import fresh_databases
 
 NOWHERE = "http://nowhere.invalid"
 REST_SECONDS = 24 * 3600.0
 FILLING = 0
+SEEDS_BETWEEN_COMPACTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Simulation:
         self._loop = loop
         adopt_tasks(loop)
         self._stack = AsyncExitStack()
+        self._seeds = 0
 
         async def open_and_fill() -> tuple[Shop, Goods]:
             with loop.working():
@@ -94,11 +97,20 @@ class Simulation:
 
     def run(self, seed: int) -> Outcome:
         """Run one seed from the same beginning, and look at what it left."""
-        return self._runner.run(self._simulate(seed))
+        gc.disable()
+        logging.disable(logging.CRITICAL)
+        try:
+            return self._runner.run(self._simulate(seed))
+        finally:
+            logging.disable(logging.NOTSET)
+            gc.enable()
 
     async def _simulate(self, seed: int) -> Outcome:
         shop = self._shop
         await shop.reset()
+        self._seeds += 1
+        if self._seeds % SEEDS_BETWEEN_COMPACTIONS == 0:
+            await shop.compact()
         self._loop.rewind()
         world = World(seed, self._loop)
         people = People(shop, world, self._goods)

@@ -18,6 +18,8 @@ from tests.simulation.processes import Process
 from tests.simulation.world import World
 
 NOTICE_PAUSES = (0.0, 15.0, 15.0, 30.0, 180.0, 600.0, 1200.0, 1800.0)
+SLOW_BANK = 0.3
+"""How often the bank takes so long that the order may be closed meanwhile."""
 REFUND_SETTLES_AFTER = (1.0, 30.0, 400.0)
 
 
@@ -184,8 +186,8 @@ class WeChatPay:
         trade = next(each for each in self.trades.values() if prepay_id in each.prepay_ids)
         if trade.paid_at is not None or trade.is_closed or world.clock.now() >= trade.expires_at:
             return False
-        if world.happens(world.faults.delay):
-            await asyncio.sleep(world.dice.uniform(1.0, 60.0))
+        if world.dice.random() < SLOW_BANK:
+            await asyncio.sleep(world.dice.uniform(0.1, 30.0))
         if trade.paid_at is not None:
             return False
         trade.paid_at = world.clock.now()

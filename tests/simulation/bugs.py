@@ -1,0 +1,173 @@
+"""Bugs to be found: mistakes of the kind that reliability.md section 2 forbids, put into the running shop one at a time."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+from services.catalog.stock import api as stock_api, reactions as stock_reactions, usecases as stock
+from services.order.clients import payment
+from services.order.clients.payment import PaymentStatus
+from services.payment.payments import take_payment
+from services.payment.payments.domain import Attempt, Payment
+from services.payment.refunds import advance_refund
+from services.payment.refunds.domain import Refund, RefundAttempt
+from services.payment.resources import PaymentResources
+from shared.database import UnitOfWork, begin
+from shared.messaging.consumer import Consumer
+from shared.messaging.inbox import Inbox
+from shared.messaging.relay import Relay
+from shared.timers.rows import TimerRows
+from shared.wechat.pay import Refund as SaidRefund, Transaction
+from tests.simulation.processes import current
+
+Bug = Callable[[], AbstractContextManager[Any]]
+
+
+@contextmanager
+def claims_are_ignored() -> Iterator[None]:
+    """Events are claimed, and applied again all the same (K2)."""
+    claim = Inbox.claim
+
+    async def ignore(self: Inbox, reaction: str, event_ids: Sequence[UUID]) -> set[UUID]:
+        await claim(self, reaction, event_ids)
+        return set(event_ids)
+
+    with patch.object(Inbox, "claim", ignore):
+        yield
+
+
+@contextmanager
+def sent_without_confirm() -> Iterator[None]:
+    """The relay marks as sent what the broker did not confirm (K4)."""
+    note = Relay._note
+
+    async def note_all(self: Relay, sent: Sequence[int], unsent: Sequence[int], longest_pause: float) -> None:
+        await note(self, [*sent, *unsent], [], longest_pause)
+
+    with patch.object(Relay, "_note", note_all):
+        yield
+
+
+@contextmanager
+def stock_released_by_clock() -> Iterator[None]:
+    """Held stock is let go after five minutes, whatever the order says (K10)."""
+    reserve = stock.reserve_stock
+
+    async def reserve_for_a_while(engine: Any, order_id: UUID, *, at: datetime, **more: Any) -> Any:
+        async def release() -> None:
+            await asyncio.sleep(300)
+            async with begin(engine) as work:
+                await stock.release_reservations(work, [order_id], at=at)
+
+        current().spawn(release())
+        return await reserve(engine, order_id, at=at, **more)
+
+    with patch.object(stock_api, "reserve_stock", reserve_for_a_while):
+        yield
+
+
+@contextmanager
+def released_without_tombstone() -> Iterator[None]:
+    """A release that comes before its hold leaves nothing that keeps the hold out (K10)."""
+
+    async def release(work: Any, order_ids: Sequence[UUID], *, at: datetime) -> None:
+        await stock._end(work, order_ids, stock.ReservationState.RELEASED, stock.RELEASE, at=at)
+
+    with (
+        patch.object(stock_api, "release_reservations", release),
+        patch.object(stock_reactions, "release_reservations", release),
+    ):
+        yield
+
+
+@contextmanager
+def refund_under_a_new_number() -> Iterator[None]:
+    """A refund of unknown outcome is asked for again under another number (K9)."""
+    ask = advance_refund._ask
+
+    async def ask_anew(resources: PaymentResources, refund: Refund, attempt: RefundAttempt) -> SaidRefund:
+        if attempt.calls == 0:
+            return await ask(resources, refund, attempt)
+        return await resources.answered(
+            resources.wechat_pay.refund(
+                f"{attempt.out_refund_no}-{attempt.calls + 1}",
+                out_trade_no=refund.out_trade_no,
+                refund_fen=refund.refund_fen,
+                total_fen=refund.total_fen,
+                notify_url=resources.refund_notify_url,
+                reason=refund.reason,
+            )
+        )
+
+    with patch.object(advance_refund, "_ask", ask_anew):
+        yield
+
+
+@contextmanager
+def late_money_is_kept() -> Iterator[None]:
+    """Money for a closed payment is taken like any other (P5)."""
+
+    async def keep(
+        work: UnitOfWork, payment: Payment, attempt: Attempt, said: Transaction, *, at: datetime, **_: Any
+    ) -> None:
+        assert said.transaction_id is not None
+        paid_at = said.success_time or at
+        await take_payment._succeed(work, payment, attempt, said.transaction_id, paid_at=paid_at, at=at)
+
+    with patch.object(take_payment, "give_back", keep):
+        yield
+
+
+@contextmanager
+def closed_without_asking() -> Iterator[None]:
+    """An order is closed although its payment may yet succeed (K15)."""
+
+    async def closed(*_: Any, **__: Any) -> PaymentStatus:
+        return PaymentStatus.CLOSED
+
+    with patch.object(payment, "stop_collecting", closed):
+        yield
+
+
+@contextmanager
+def nobody_completes() -> Iterator[None]:
+    """What was interrupted while it was created stays so (K9, K15)."""
+    set_timer = TimerRows.set
+
+    async def set_others(self: TimerRows, kind: str, key: str, **more: Any) -> None:
+        if kind != "complete-creation":
+            await set_timer(self, kind, key, **more)
+
+    with patch.object(TimerRows, "set", set_others):
+        yield
+
+
+@contextmanager
+def failed_events_are_dropped() -> Iterator[None]:
+    """An event that could not be applied is not tried again (K6, K7)."""
+
+    async def drop(*_: Any) -> None:
+        return
+
+    with patch.object(Consumer, "_stall", drop):
+        yield
+
+
+BUGS: dict[str, Bug] = {
+    bug.__name__: bug
+    for bug in (
+        claims_are_ignored,
+        sent_without_confirm,
+        stock_released_by_clock,
+        released_without_tombstone,
+        refund_under_a_new_number,
+        late_money_is_kept,
+        closed_without_asking,
+        nobody_completes,
+        failed_events_are_dropped,
+    )
+}
