@@ -159,7 +159,7 @@ async def test_a_discount_that_does_not_divide_goes_back_to_the_fen(market: Mark
         for line in (await market.detail(order))["lines"]:
             refund = (await market.try_refund(order, {line["order_line_id"]: 1})).json()
             back_fen += refund["refund_fen"]
-            await market.refunds_arrive()
+    await market.refunds_arrive()
     assert back_fen == order["payable_fen"]
     detail = await market.detail(order)
     assert (detail["refunded_fen"], detail["refund_summary"]) == (order["payable_fen"], "full")

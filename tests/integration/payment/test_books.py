@@ -46,9 +46,28 @@ async def test_a_movement_is_posted_once(till: Till) -> None:
             )
 
 
+@pytest.mark.parametrize("account", [each for each in Account if each is not Account.PROVIDER_RECEIVABLE])
+async def test_the_database_takes_every_account(till: Till, account: Account) -> None:
+    payment_id = (await till.collect(await till.order()))["payment_id"]
+    async with begin(till.resources.engine) as work:
+        await Ledger(work.connection).post(
+            Source(type="test", id=str(new_id()), kind="moved"),
+            {Account.PROVIDER_RECEIVABLE: 1, account: -1},
+            payment_id=payment_id,
+            at=till.clock.now(),
+        )
+
+
 @pytest.mark.parametrize(
     ("table", "column"),
-    [("journals", "kind"), ("journal_entries", "account"), ("notices", "kind"), ("security_events", "kind")],
+    [
+        ("journals", "kind"),
+        ("journal_entries", "account"),
+        ("notices", "kind"),
+        ("security_events", "kind"),
+        ("dispute_decisions", "decision"),
+        ("outside_settlements", "evidence"),
+    ],
 )
 async def test_what_was_written_down_stays(till: Till, table: str, column: str) -> None:
     for change in (f"DELETE FROM {table}", f"UPDATE {table} SET {column} = {column}", f"TRUNCATE {table}"):
@@ -127,6 +146,7 @@ async def test_disputed_payments_are_found(till: Till) -> None:
         "/operator/payments",
         "/operator/payments/01a20051-4db2-762f-9d61-d33eaf0bef4f",
         "/operator/refund-attempts",
+        "/operator/surplus-payments",
         "/operator/cash-accounts",
         "/operator/payment-security-events",
     ],
