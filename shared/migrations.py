@@ -57,13 +57,22 @@ def create_kernel_tables() -> None:
 def append_only(*tables: str) -> None:
     """Take UPDATE and DELETE on journals away from the runtime role (K13); the owner keeps them for repairs."""
     for table in tables:
-        op.execute(f"""
-            DO $$ DECLARE runtime text := regexp_replace(current_user, '_owner$', '');
-            BEGIN
-              IF runtime <> current_user AND EXISTS (SELECT FROM pg_roles WHERE rolname = runtime) THEN
-                EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM %I', runtime);
-              END IF;
-            END $$""")
+        _for_runtime_role(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM")
+
+
+def may_update(table: str, column: str) -> None:
+    """Let the runtime role change one column of a journal all the same."""
+    _for_runtime_role(f"GRANT UPDATE ({column}) ON {table} TO")
+
+
+def _for_runtime_role(statement: str) -> None:
+    op.execute(f"""
+        DO $$ DECLARE runtime text := regexp_replace(current_user, '_owner$', '');
+        BEGIN
+          IF runtime <> current_user AND EXISTS (SELECT FROM pg_roles WHERE rolname = runtime) THEN
+            EXECUTE format('{statement} %I', runtime);
+          END IF;
+        END $$""")
 
 
 _KERNEL = """

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,7 +37,7 @@ class Worker:
         *,
         reactions: Sequence[Reactions] = (),
         timers: Sequence[Timers[R]] = (),
-        loops: Sequence[Callable[[], Awaitable[None]]] = (),
+        loops: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
         self.resources = resources
         self._transport = transport
@@ -49,7 +49,7 @@ class Worker:
         kinds: dict[str, Run[R]] = {kind: run for group in timers for kind, run in group.all.items()}
         self.timer_loop: TimerLoop[Any] = TimerLoop(resources.engine, resources.clock, resources, kinds)
         self._relay = Relay(resources.engine, transport)
-        self._loops = loops
+        self._loops = loops or {}
 
     async def bind(self) -> None:
         """Declare this service's queues; done for all services before any relay starts, so that nothing is unroutable."""
@@ -65,8 +65,8 @@ class Worker:
             tasks.create_task(kept_running("backlog", self._show_backlog))
             for reaction in self.reactions:
                 tasks.create_task(kept_running(reaction.name, self._consuming(reaction)))
-            for loop in self._loops:
-                tasks.create_task(kept_running(getattr(loop, "__name__", "loop"), loop))
+            for name, loop in self._loops.items():
+                tasks.create_task(kept_running(name, loop))
 
     def _consuming(self, reaction: Reaction) -> Callable[[], Awaitable[None]]:
         async def consume() -> None:

@@ -1,5 +1,8 @@
 """The payment service's worker: refunds on orders' word, and the timers that ask WeChat Pay."""
 
+from functools import partial
+
+from services.payment.ledger.seals import keep_sealed
 from services.payment.payments.timers import timers as payments
 from services.payment.profit_sharing.reactions import reactions as profit_sharing
 from services.payment.profit_sharing.timers import timers as sharing_timers
@@ -18,7 +21,13 @@ REACTIONS = (refunds, profit_sharing)
 
 def create_worker(resources: PaymentResources, transport: Transport) -> Worker:
     """Everything of the payment service that happens without a request."""
-    return Worker(resources, transport, reactions=REACTIONS, timers=TIMERS)
+    return Worker(
+        resources,
+        transport,
+        reactions=REACTIONS,
+        timers=TIMERS,
+        loops={"seals": partial(keep_sealed, resources)},
+    )
 
 
 def main() -> None:

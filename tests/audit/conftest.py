@@ -8,6 +8,8 @@ import pytest
 import pytest_asyncio
 
 from audit.books import Row
+from services.payment.ledger.seals import seal
+from shared.database import begin
 from tests.audit.history import History, remember, trade
 from tests.support.shop import open_shop
 from tests.support.wechat import open_wechat
@@ -22,6 +24,8 @@ async def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     ):
         await trade(shop)
         await _drain(shop.platform)
+        async with begin(shop.platform.resources["payment"].engine) as work:
+            await seal(work, at=shop.platform.clock.now())
         return remember(shop)
 
 

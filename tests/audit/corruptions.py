@@ -18,6 +18,13 @@ def lie(service: str, *statements: str, findings: int = 1) -> Corruption:
 
 
 _OLD = "now() - interval '2 days'"
+_UNSEALED = (
+    "ALTER TABLE journals DISABLE TRIGGER USER",
+    "UPDATE journals SET seal_number = NULL",
+    "DELETE FROM ledger_seals",
+)
+"""The lie is told before the books are sealed: afterwards the chain of seals would tell on it too."""
+
 _CLOSED_DAY = (
     "INSERT INTO reconciliations (bill_on, status, step, asked_at, compared_at)"
     " VALUES ('2020-02-02', 'closed', 'done', now(), now())",
@@ -50,6 +57,7 @@ CORRUPTIONS: Mapping[str, tuple[Corruption, ...]] = {
     "M4": (
         lie(
             "payment",
+            *_UNSEALED,
             "DELETE FROM journal_entries e USING journals j WHERE e.journal_id = j.journal_id AND j.kind = 'paid_out'"
             " AND j.source_id = (SELECT refund_id::text FROM refunds ORDER BY refund_id LIMIT 1)",
             "DELETE FROM journals WHERE kind = 'paid_out'"
@@ -73,6 +81,7 @@ CORRUPTIONS: Mapping[str, tuple[Corruption, ...]] = {
     "M6.balance": (
         lie(
             "payment",
+            *_UNSEALED,
             "ALTER TABLE journal_entries DISABLE TRIGGER USER",
             "UPDATE journal_entries SET amount_fen = amount_fen - 1 WHERE (journal_id, account) = (SELECT journal_id,"
             " account FROM journal_entries WHERE amount_fen < 0 ORDER BY journal_id LIMIT 1)",
@@ -81,6 +90,7 @@ CORRUPTIONS: Mapping[str, tuple[Corruption, ...]] = {
     "M6.once": (
         lie(
             "payment",
+            *_UNSEALED,
             "ALTER TABLE journals DROP CONSTRAINT journals_source_type_source_id_kind_key",
             "ALTER TABLE journals DISABLE TRIGGER USER",
             "ALTER TABLE journal_entries DISABLE TRIGGER USER",
@@ -97,10 +107,25 @@ CORRUPTIONS: Mapping[str, tuple[Corruption, ...]] = {
     "M6.rows": (
         lie(
             "payment",
+            *_UNSEALED,
             "DELETE FROM journal_entries WHERE journal_id = (SELECT min(journal_id::text)::uuid FROM journals"
             " WHERE kind = 'received')",
             "DELETE FROM journals WHERE journal_id = (SELECT min(journal_id::text)::uuid FROM journals"
             " WHERE kind = 'received')",
+        ),
+    ),
+    "M6.chain": (
+        lie(
+            "payment",
+            "ALTER TABLE journals DISABLE TRIGGER USER",
+            "UPDATE journals SET posted_at = posted_at - interval '1 second' WHERE journal_id ="
+            " (SELECT journal_id FROM journals WHERE seal_number = 1 ORDER BY journal_id LIMIT 1)",
+        ),
+        lie("payment", "UPDATE ledger_seals SET hash = 'another' WHERE seal_number = 1"),
+        lie(
+            "payment",
+            *_UNSEALED,
+            "INSERT INTO ledger_seals SELECT 1, 1, '', 'a hash of nothing', now()",
         ),
     ),
     "M6.grants": (
