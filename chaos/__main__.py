@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,9 @@ def main() -> None:
     reports: list[Report] = []
 
     async def once() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         reports.append(await run_chaos(options))
 
     try:

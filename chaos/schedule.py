@@ -16,6 +16,9 @@ SCHEDULE_FILE = "schedule.json"
 EMBEDDED = "jishi"
 """The one process of the embedded mode."""
 
+EMBEDDED_KILLS = 4
+"""At least: there is only one process to kill."""
+
 QUIET_SHARE = 0.03
 """The run's first and last orders see no kills: faults need load before and after them."""
 
@@ -144,7 +147,7 @@ def write_schedule(folder: Path, faults: Sequence[Fault], *, seed: int, size: Si
 def _kills(random: Random, size: Size, mode: Mode) -> Iterator[Fault]:
     """Every process dies `kills` times; often several at once, and sometimes one again while it starts."""
     names = [process.name for process in PROCESSES] if mode is Mode.FULL else [EMBEDDED]
-    left = dict.fromkeys(names, size.kills)
+    left = dict.fromkeys(names, size.kills if mode is Mode.FULL else max(size.kills, EMBEDDED_KILLS))
     while left:
         at_order = _moment(random, size)
         for name in random.sample(sorted(left), k=min(len(left), random.choice(TOGETHER))):
@@ -170,7 +173,7 @@ def _moments(
 
 
 def _wechat(random: Random, size: Size) -> Iterator[Fault]:
-    """Rounds of rules for the simulator; each bites the next calls or notices that fit (docs of `simulator/faults.py`)."""
+    """Rounds of rules for the simulator; each bites the next calls or notices that fit (`simulator/faults.py`)."""
     for _ in range(size.wechat_rounds):
         rules = random.sample(WECHAT_RULES, k=8)
         yield Fault(at_order=_moment(random, size), kind=Kind.WECHAT, target="wechat", how={"rules": rules})

@@ -126,6 +126,7 @@ class Supervised:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # Ctrl-C in a terminal is for the harness
             )
 
     async def _probe(self) -> bool:
