@@ -39,3 +39,21 @@ async def interleaved(streams: Sequence[AsyncIterator[Row]]) -> AsyncIterator[Ro
             heapq.heappop(heap)
         else:
             heapq.heapreplace(heap, (following[0], number, following))
+
+
+async def merged_groups(
+    left: AsyncIterator[Row], right: AsyncIterator[Row]
+) -> AsyncIterator[tuple[Any, list[Row], list[Row]]]:
+    """Each key with all its rows on either side; both sides are ordered by their first column."""
+    one, other = await anext(left, None), await anext(right, None)
+    while one is not None or other is not None:
+        key = min(row[0] for row in (one, other) if row is not None)
+        ours: list[Row] = []
+        theirs: list[Row] = []
+        while one is not None and one[0] == key:
+            ours.append(one)
+            one = await anext(left, None)
+        while other is not None and other[0] == key:
+            theirs.append(other)
+            other = await anext(right, None)
+        yield key, ours, theirs

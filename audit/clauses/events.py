@@ -6,77 +6,85 @@ from uuid import UUID
 from audit.books import Books, Row, in_scope
 from audit.clause import Clause, Finding, Group, Kind, NotChecked, finding
 from audit.clauses.orders import EVER_PAID
-from audit.merging import interleaved, merged
+from audit.merging import interleaved, merged, merged_groups
 from audit.reactions import reactions_of, subscriptions
 from deploy.layout import SERVICES
 
-_ANNOUNCED = (
-    "SELECT event_id, type, sent_at, created_at FROM outbox WHERE event_id > :through ORDER BY event_id"
-)
+_SPAN = "substr(event_id::text, 1, 8)"
+"""Events of the same 65 seconds: the first 32 of the 48 bits of time in a UUIDv7."""
+_ANNOUNCED_SUMS = f"""
+    SELECT {_SPAN} AS span, type, count(*) AS many, bit_xor(uuid_hash_extended(event_id, 0)) AS digest
+      FROM outbox WHERE event_id > :through AND sent_at IS NOT NULL GROUP BY 1, 2 ORDER BY 1"""
+_APPLIED_SUMS = f"""
+    SELECT {_SPAN} AS span, reaction, count(*) AS many, bit_xor(uuid_hash_extended(event_id, 0)) AS digest
+      FROM inbox WHERE event_id > :through GROUP BY 1, 2 ORDER BY 1"""
+_ANNOUNCED = """
+    SELECT event_id, type, sent_at, created_at FROM outbox
+     WHERE event_id > :through AND event_id BETWEEN :first AND :last ORDER BY event_id"""
 _APPLIED = """
     SELECT event_id, array_agg(reaction) AS reactions, max(handled_at) AS handled_at FROM inbox
-     WHERE reaction = ANY(:reactions::text[]) AND event_id > :through GROUP BY event_id ORDER BY event_id"""
+     WHERE event_id > :through AND event_id BETWEEN :first AND :last GROUP BY event_id ORDER BY event_id"""
 _STALLED = "SELECT event_id, reaction FROM stalled_events"
 _FIRST = """
-    SELECT r.reaction, (SELECT min(event_id::text)::uuid FROM (SELECT event_id FROM inbox i
-        WHERE i.reaction = r.reaction ORDER BY event_id LIMIT 1) f) AS event_id
+    SELECT r.reaction, (SELECT event_id FROM inbox i WHERE i.reaction = r.reaction ORDER BY event_id LIMIT 1) AS event_id
       FROM unnest(:reactions::text[]) AS r(reaction)"""
 
 
 async def _applied_once(books: Books) -> AsyncIterator[Finding]:
-    """Outboxes against inboxes, both in the order of event ids; what is unsent or stalled is E3's."""
+    """Outboxes against inboxes: digests of 65 seconds first, single events where those differ."""
     stalled, since = await _stalled(books), await _listening_since(books)
-    announced = interleaved([books.rows(service, _ANNOUNCED) for service in SERVICES])
-    applied = interleaved(
-        [books.rows(service, _APPLIED, reactions=list(reactions_of(service))) for service in SERVICES]
-    )
+    async for span in _differing(books):
+        async for found in _compared(books, span, stalled, since):
+            yield found
+
+
+async def _differing(books: Books) -> AsyncIterator[str]:
+    """The spans in which some reaction was not given exactly what was announced for it."""
+    announced = interleaved([books.rows(service, _ANNOUNCED_SUMS) for service in SERVICES])
+    applied = interleaved([books.rows(service, _APPLIED_SUMS) for service in SERVICES])
+    async for span, wanted, found in merged_groups(announced, applied):
+        expected: dict[str, tuple[int, int]] = {}
+        for row in wanted:
+            for reaction in subscriptions().get(row["type"], ()):
+                many, digest = expected.get(reaction, (0, 0))
+                expected[reaction] = (many + row["many"], digest ^ row["digest"])
+        if expected != {row["reaction"]: (row["many"], row["digest"]) for row in found}:
+            yield span
+
+
+async def _compared(
+    books: Books, span: str, stalled: set[tuple[str, UUID]], since: dict[str, UUID]
+) -> AsyncIterator[Finding]:
+    """Each event of a span against what was done with it; what is unsent or stalled is E3's."""
+    ends = {"first": UUID(f"{span}{'0' * 24}"), "last": UUID(f"{span}{'f' * 24}")}
+    announced = interleaved([books.rows(service, _ANNOUNCED, **ends) for service in SERVICES])
+    applied = interleaved([books.rows(service, _APPLIED, **ends) for service in SERVICES])
     listeners = subscriptions()
-    found = await anext(applied, None)
-    async for event in announced:
-        event_id, names, handled_at = event["event_id"], set[str](), event["created_at"]
-        while found is not None and found["event_id"] <= event_id:
-            if found["event_id"] == event_id:
-                names.update(found["reactions"])
-            elif _is_old(books, found["handled_at"]):
-                yield _unannounced(found["event_id"], found["reactions"])
-            found = await anext(applied, None)
-        if event["sent_at"] is None or not _is_old(books, handled_at):
+    async for event_id, events, applications in merged_groups(announced, applied):
+        names = {name for row in applications for name in row["reactions"]}
+        if not events:
+            if _is_old(books, max(row["handled_at"] for row in applications)):
+                yield finding(
+                    "E1", "announced", "in no outbox", event_id=event_id, applied_by=", ".join(sorted(names))
+                )
+            continue
+        (event,) = events
+        if event["sent_at"] is None or not _is_old(books, event["created_at"]):
             continue
         wanted = {
             name
             for name in listeners.get(event["type"], ())
             if (name, event_id) not in stalled and event_id >= since.get(name, event_id)
         }
+        keys = {"event_id": event_id, "type": event["type"]}
         if missing := wanted - names:
-            yield finding(
-                "E1",
-                f"applied by {', '.join(sorted(missing))}",
-                "not applied",
-                event_id=event_id,
-                type=event["type"],
-            )
+            yield finding("E1", f"applied by {', '.join(sorted(missing))}", "not applied", **keys)
         if extra := names - listeners.get(event["type"], frozenset()):
-            yield finding(
-                "E1",
-                "nobody else listens",
-                f"applied by {', '.join(sorted(extra))}",
-                event_id=event_id,
-                type=event["type"],
-            )
-    while found is not None:
-        if _is_old(books, found["handled_at"]):
-            yield _unannounced(found["event_id"], found["reactions"])
-        found = await anext(applied, None)
+            yield finding("E1", "nobody else listens", f"applied by {', '.join(sorted(extra))}", **keys)
 
 
 def _is_old(books: Books, at: object) -> bool:
     return books.is_quiet({"changed_at": at})
-
-
-def _unannounced(event_id: UUID, reactions: list[str]) -> Finding:
-    return finding(
-        "E1", "announced", "in no outbox", event_id=event_id, applied_by=", ".join(sorted(reactions))
-    )
 
 
 async def _stalled(books: Books) -> set[tuple[str, UUID]]:

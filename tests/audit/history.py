@@ -9,6 +9,7 @@ from deploy.secret_files import WITH_FIELD_KEYS, field_keys
 from shared.clock import ManualClock
 from shared.crypto import FieldKeys
 from shared.ids import new_id
+from tests.integration.order.after_sale_desk import WAYBILL, Desk
 from tests.integration.order.market import Buyer, Market
 from tests.support.shop import Shop
 
@@ -52,13 +53,9 @@ async def trade(shop: Shop) -> None:
     await market.ship(partly, {(await market.detail(partly))["lines"][0]["order_line_id"]: 1})
     await market.ship(await market.paid_order(anna, {tea: 1}))
     assert (await market.try_order(bela, {tea: 9_000})).status_code == 409
+    await _after_sales(market, Desk(market))
     await _of_nothing(market, bela, pair[0])
     await market.settle()
-
-
-async def buy(market: Market, buyer: Buyer, sku_id: str) -> None:
-    """One paid order."""
-    await market.paid_order(buyer, {sku_id: 1})
 
 
 async def _bind_phone(shop: Shop, buyer: Buyer) -> None:
@@ -111,6 +108,24 @@ async def _waiting(market: Market, buyer: Buyer, tea: str) -> None:
     answer = await buyer.post(f"/orders/{with_all['order_id']}/pay")
     assert answer.status_code == 200, answer.text
     await market.order(buyer, {tea: 2})
+
+
+async def _after_sales(market: Market, desk: Desk) -> None:
+    """One exchange is done, one holds its replacement, and one return came back half damaged."""
+    for is_sent in (True, False):
+        buyer, order, (line,) = await desk.shipped(2)
+        case = await desk.asked(buyer, order, "exchange", {line: 2}, reason="defective")
+        await desk.answer(case, "approve")
+        await desk.inspect(await desk.does(buyer, case, "send-back", WAYBILL), {line: 1})
+        await market.settle()
+        if is_sent:
+            await desk.answer(case, "ship-replacement", {"carrier": "YTO", "tracking_number": "YT99"})
+            await market.settle()
+            await desk.does(buyer, case, "confirm-replacement")
+    buyer, order, (line,) = await desk.shipped(2)
+    case = await desk.asked(buyer, order, "return_and_refund", {line: 2})
+    await desk.answer(case, "approve")
+    await desk.inspect(await desk.does(buyer, case, "send-back", WAYBILL), {line: 1})
 
 
 async def _of_nothing(market: Market, buyer: Buyer, cup: str) -> None:
