@@ -2,12 +2,12 @@
 
 BIN := .venv/bin
 SYSTEM_PYTHON := $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell command -v $(name) 2>/dev/null)))
-SOURCES := $(wildcard gateway services shared simulator deploy demo docs audit tests)
+SOURCES := $(wildcard gateway services shared simulator deploy demo docs audit chaos tests)
 
 # $(call phase,NAME,COMMAND) runs a command and tells how long it took.
 phase = @began=$$(date +%s); echo "== $(1)"; $(2) && echo "== $(1) took $$(( $$(date +%s) - began )) s"
 
-.PHONY: help run up up-local down backup reset audit journey test lint format docs lock installed installed-dev
+.PHONY: help run up up-local down backup reset audit chaos chaos-full journey test lint format docs lock installed installed-dev
 .DEFAULT_GOAL := help
 
 help: ## List what can be done
@@ -35,6 +35,12 @@ reset: installed ## Delete the data of this machine's shop and start over
 
 audit: installed ## Look for broken invariants in all databases; changes nothing
 	@$(BIN)/python -m audit $(ARGS)
+
+chaos: installed ## Kill and cut a shop of its own while 1,000 orders come in; MODE=embedded, SEED=…
+	@$(BIN)/python -m chaos --size small --mode $(or $(MODE),full) $(if $(SEED),--seed $(SEED))
+
+chaos-full: installed ## The same with 20,000 orders and 30 kills of each process
+	@$(BIN)/python -m chaos --size full --mode $(or $(MODE),full) $(if $(SEED),--seed $(SEED))
 
 journey: installed ## Walk through a shopper's whole journey and show every step
 	@$(BIN)/python -m demo.journey
