@@ -23,8 +23,8 @@ async def _listen(_: Sequence[Delivery]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
-    """The order service among its siblings, shared by the tests of a worker: make your own members and goods.
+async def open_market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
+    """The order service among its siblings, shared by the tests of a worker.
 
     Somebody listens to every event, as the analytics service does in a whole shop.
     """
@@ -39,3 +39,10 @@ async def market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mark
         await market.prepare()
         yield market
     listening.cancel()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def market(open_market: Market) -> Market:
+    """The order service among its siblings: make your own members and goods."""
+    await open_market.align()
+    return open_market
