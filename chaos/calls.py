@@ -14,7 +14,7 @@ from chaos.journal import Journal
 from chaos.outages import Outages
 
 CALL_SECONDS = 15.0
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 0.6
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_FACTOR = 0.2, 2.0, 1.5
 IN_PROGRESS = "/problems/idempotency-in-progress"
 CHECKOUT = "place-order"
 
@@ -89,6 +89,7 @@ class Actor:
         self.door = door
         self.name = name
         self.random = random
+        self._jitter = Random(name)  # apart, so that the dice fall the same however often a call is repeated
         self.token: str | None = None
         self._seq = 0
 
@@ -107,7 +108,7 @@ class Actor:
         """
         self._seq += 1
         seq, journal, tally = self._seq, self.door.journal, self.door.tally
-        is_first = True
+        tries = 0
         while not self.door.is_over:
             await journal.ask(self.name, seq, call, key, request)
             answer, began = None, time.monotonic()
@@ -118,9 +119,8 @@ class Actor:
                 pass
             finally:
                 tally.in_flight -= 1
-            if call == CHECKOUT and is_first:
+            if call == CHECKOUT and not tries:
                 tally.checkouts.append((began, time.monotonic(), _instead_of_word(answer)))
-            is_first = False
             tally.statuses[f"{call} {answer.status if answer else 'lost'}"] += 1
             if answer is not None and answer.is_word:
                 await journal.answer(self.name, seq, call, key, status=answer.status, body=told(answer.body))
@@ -132,11 +132,13 @@ class Actor:
                 if isinstance(answer.body, dict) and "service" in answer.body:
                     tally.unknown_by_service[str(answer.body["service"])] += 1
                 await journal.unknown(self.name, seq, call, key, status=answer.status, body=answer.body)
-            await asyncio.sleep(self.random.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+            await self._pause(tries)
+            tries += 1
         raise RunOver(call)
 
     async def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Answer:
         """A call that is not journalled, as it promises nothing; repeated until the shop gives its word."""
+        tries = 0
         while not self.door.is_over:
             try:
                 answer = await self.door.send(
@@ -146,7 +148,8 @@ class Actor:
                     return answer
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
                 pass
-            await asyncio.sleep(self.random.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+            await self._pause(tries)
+            tries += 1
         raise RunOver(path)
 
     async def wechat(self, path: str, body: Any) -> Any:
@@ -158,8 +161,13 @@ class Actor:
                     return answer.body
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
                 pass
-            await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+            await self._pause(0)
         raise RunOver(path)
+
+    async def _pause(self, tries: int) -> None:
+        """A growing pause with jitter, as a good client makes."""
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * PAUSE_FACTOR**tries)
+        await asyncio.sleep(self._jitter.uniform(pause / 2, pause))
 
 
 def _instead_of_word(answer: Answer | None) -> str:
