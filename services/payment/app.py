@@ -9,6 +9,7 @@ from services.payment.payments.api import router as payments
 from services.payment.payments.operator_api import router as operator_payments
 from services.payment.payments.refusals import ProviderSilent
 from services.payment.profit_sharing.api import router as profit_sharing
+from services.payment.profit_sharing.rule_api import router as share_rule
 from services.payment.reconciliation.api import router as reconciliation
 from services.payment.refunds.api import router as refunds
 from services.payment.resources import PaymentResources, open_resources
@@ -28,6 +29,7 @@ def create_app(resources: PaymentResources) -> FastAPI:
         operator_payments,
         decisions,
         refunds,
+        share_rule,
         profit_sharing,
         security,
         reconciliation,

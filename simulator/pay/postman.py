@@ -8,7 +8,7 @@ import aiohttp
 
 from simulator.books import Row
 from simulator.faults import Altered, Postponed, Repeated, Unsent, Untrue
-from simulator.pay import notices, profit_sharing, refunds, share_returns
+from simulator.pay import notices, refunds, share_results, share_returns
 from simulator.pay.notices import GOOD, VARIANTS, Outcome, Variant
 from simulator.platform import Platform
 
@@ -29,7 +29,7 @@ class Postman:
             while True:
                 try:
                     self._settle_refunds()
-                    profit_sharing.settle_due(self._platform)
+                    share_results.settle_due(self._platform)
                     share_returns.settle_due(self._platform)
                     self._send_notices()
                 except Exception:

@@ -1,14 +1,13 @@
-"""Sharing a payment's frozen money, unfreezing the rest, and how both settle (wechat.md 5.13)."""
+"""Sharing a payment's frozen money, and unfreezing the rest (wechat.md 5.13)."""
 
 import json
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from simulator.books import Row
-from simulator.clock import SHANGHAI, rfc3339
-from simulator.pay import frozen, funds, numbers, transactions
+from simulator.clock import rfc3339
+from simulator.pay import frozen, numbers, transactions
 from simulator.pay.door import Body, Call, read, unsealed
 from simulator.pay.errors import PayError, invalid
 from simulator.pay.share_receivers import TYPES, own_appid
@@ -16,8 +15,6 @@ from simulator.pay.transactions import Fen
 from simulator.platform import Platform
 
 MOST_ORDERS = 50
-MOST_FOR_A_PERSON_FEN = 20_000_000
-"""What a person may get in a month."""
 
 OrderNumber = Annotated[str, Field(pattern=r"^[0-9A-Za-z_\-|*@]{1,64}$")]
 TransactionId = Annotated[str, Field(min_length=1, max_length=32)]
@@ -109,21 +106,6 @@ def amounts(call: Call) -> dict[str, Any]:
     return {"transaction_id": order["transaction_id"], "unsplit_amount": unsplit_fen}
 
 
-def settle_due(platform: Platform) -> None:
-    """Finish the shares that are due: each receiver gets its part, or the part is frozen again."""
-    due = platform.books.rows(
-        "SELECT * FROM share_orders WHERE state = 'PROCESSING' AND settles_at <= ? ORDER BY settles_at",
-        platform.clock.now(),
-    )
-    for row in due:
-        with platform.books.entry():
-            for part in _parts(platform, row["out_order_no"]):
-                _settle(platform, row, part)
-            platform.books.write(
-                "UPDATE share_orders SET state = 'FINISHED' WHERE out_order_no = ?", row["out_order_no"]
-            )
-
-
 def shown(platform: Platform, row: Row) -> dict[str, Any]:
     """A share or an unfreezing as the API answers it."""
     order = transactions.find(platform, row["out_trade_no"])
@@ -133,7 +115,7 @@ def shown(platform: Platform, row: Row) -> dict[str, Any]:
         "out_order_no": row["out_order_no"],
         "order_id": row["order_id"],
         "state": row["state"],
-        "receivers": [_shown_part(part) for part in _parts(platform, row["out_order_no"])],
+        "receivers": [_shown_part(part) for part in parts_of(platform, row["out_order_no"])],
     }
 
 
@@ -233,58 +215,12 @@ def _write(
     return written
 
 
-def _settle(platform: Platform, row: Row, part: Row) -> None:
-    reason = _why_not(platform, part)
-    platform.books.write(
-        "UPDATE shares SET result = ?, fail_reason = ?, finished_at = ? WHERE detail_id = ?",
-        "SUCCESS" if reason is None else "CLOSED",
-        reason,
-        platform.clock.now(),
-        part["detail_id"],
-    )
-    if reason is not None:
-        frozen.grow(platform, row["out_trade_no"], part["amount_fen"])
-    elif part["account"] != platform.merchant.mchid:
-        funds.book(
-            platform,
-            "分账",
-            -part["amount_fen"],
-            reference=row["order_id"],
-            voucher=row["out_order_no"],
-            note=part["description"],
-        )
-
-
-def _why_not(platform: Platform, part: Row) -> str | None:
-    """Why a receiver gets nothing, None when it gets its part."""
-    if part["account"] == platform.merchant.mchid:
-        return None
-    books = platform.books
-    if part["account"] in platform.rules.share_fails_for:
-        return platform.rules.share_fails_for[part["account"]]
-    if not books.value(
-        "SELECT 1 FROM share_receivers WHERE type = ? AND account = ?", part["type"], part["account"]
-    ):
-        return "NO_RELATION"
-    if part["type"] == "PERSONAL_OPENID":
-        now = datetime.fromtimestamp(platform.clock.now(), SHANGHAI)
-        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
-        received_fen: int = books.value(
-            "SELECT coalesce(sum(amount_fen), 0) FROM shares"
-            " WHERE account = ? AND finished_at >= ? AND result = 'SUCCESS'",
-            part["account"],
-            month,
-        )
-        if received_fen + part["amount_fen"] > MOST_FOR_A_PERSON_FEN:
-            return "RECEIVER_RECEIPT_LIMIT"
-    return None
-
-
 def _order_row(platform: Platform, out_order_no: str) -> Row | None:
     return platform.books.row("SELECT * FROM share_orders WHERE out_order_no = ?", out_order_no)
 
 
-def _parts(platform: Platform, out_order_no: str) -> list[Row]:
+def parts_of(platform: Platform, out_order_no: str) -> list[Row]:
+    """What each receiver is to get by a share, in the order in which it was asked for."""
     return platform.books.rows("SELECT * FROM shares WHERE out_order_no = ? ORDER BY rowid", out_order_no)
 
 

@@ -1,15 +1,17 @@
 """Ending the relation with a receiver: from now on it gets nothing, and WeChat Pay is told until it knows (K9)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.payment.profit_sharing.domain import REMOVE_RECEIVER, Receiver, ReceiverStatus
 from services.payment.profit_sharing.receivers import Receivers
-from services.payment.refunds.domain import next_query_at
 from services.payment.resources import PaymentResources
 from shared.database import UnitOfWork, begin
 from shared.http.problems import NotFound
 from shared.wechat.pay import OutcomeUnknown, WeChatPayRefused
+
+TELL_AGAIN_AFTER = timedelta(minutes=5)
+"""How long WeChat Pay is left alone that does not answer, or refuses."""
 
 
 async def remove_receiver(work: UnitOfWork, receiver_id: UUID, *, at: datetime) -> Receiver:
@@ -24,7 +26,7 @@ async def remove_receiver(work: UnitOfWork, receiver_id: UUID, *, at: datetime) 
 
 
 async def remove_at_provider(
-    resources: PaymentResources, receiver_id: UUID, attempts: int, *, at: datetime
+    resources: PaymentResources, receiver_id: UUID, *, at: datetime
 ) -> datetime | None:
     """Tell WeChat Pay that a relation is over; returns when to tell it again, None when it knows."""
     async with begin(resources.engine) as work:
@@ -37,7 +39,7 @@ async def remove_at_provider(
     except (OutcomeUnknown, WeChatPayRefused) as error:
         async with begin(resources.engine) as work:
             await Receivers(work.connection).note(receiver_id, str(error))
-        return next_query_at(attempts, at=at)
+        return at + TELL_AGAIN_AFTER
     async with begin(resources.engine) as work:
         await Receivers(work.connection).move(
             receiver_id, ReceiverStatus.REMOVED, before=[ReceiverStatus.REMOVING], at=at

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from services.payment.ledger.sharing import post_share_requested
+from services.payment.profit_sharing.amounts import split
 from services.payment.profit_sharing.begin_unfreeze import begin_unfreeze
 from services.payment.profit_sharing.domain import (
     ADVANCE_SHARE,
@@ -14,7 +15,6 @@ from services.payment.profit_sharing.domain import (
     RulePart,
     Sharing,
     SharingStatus,
-    split,
 )
 from services.payment.profit_sharing.receivers import Receivers, Rules
 from services.payment.profit_sharing.storage import Shares

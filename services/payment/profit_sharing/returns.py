@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.payment.profit_sharing.amounts import Back
 from services.payment.profit_sharing.domain import (
     UNFINISHED,
-    Back,
     PartResult,
     ReturnStatus,
     ShareReturn,

@@ -5,15 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from services.payment.ledger.sharing import post_borne, post_return_requested
+from services.payment.profit_sharing.amounts import Back, backs
 from services.payment.profit_sharing.begin_unfreeze import begin_unfreeze
 from services.payment.profit_sharing.domain import (
     ADVANCE_RETURN,
-    Back,
     PartResult,
     ReceiverKind,
     ReturnStatus,
     SharingStatus,
-    backs,
 )
 from services.payment.profit_sharing.returns import Returns, stands_in_the_way
 from services.payment.profit_sharing.storage import Shares

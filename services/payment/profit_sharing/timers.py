@@ -65,6 +65,4 @@ async def advance_return(resources: PaymentResources, timer: Timer) -> datetime 
 @timers.on(REMOVE_RECEIVER)
 async def remove_receiver(resources: PaymentResources, timer: Timer) -> datetime | None:
     """End the relation with a receiver at the provider."""
-    return await receivers.remove_at_provider(
-        resources, UUID(timer.key), timer.attempts, at=resources.clock.now()
-    )
+    return await receivers.remove_at_provider(resources, UUID(timer.key), at=resources.clock.now())

@@ -6,7 +6,7 @@ from datetime import datetime
 from services.payment.ledger.storage import Account
 from services.payment.payments.domain import Payment, PaymentStatus
 from services.payment.payments.storage import Payments
-from services.payment.profit_sharing.domain import Back
+from services.payment.profit_sharing.amounts import Back
 from services.payment.profit_sharing.take_back import plan_shares_back, take_shares_back
 from services.payment.refunds.begin_refund import begin_refund
 from services.payment.refunds.domain import Refund, RefundAttemptStatus, RefundKind, RefundStatus

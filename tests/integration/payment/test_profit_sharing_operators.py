@@ -83,7 +83,7 @@ async def test_a_removed_receiver_is_told_to_wechat_until_it_knows_and_may_come_
     await till.wechat.faults(share_fault("share_receiver", {"kind": "reset"}, times=2))
     assert (await partners.act(path)).json()["status"] == "removing"
     await till.run_timers()
-    await till.advance(seconds=6)
+    await till.advance(minutes=5)
     await till.run_timers()
     (removed,) = (await partners.act("/receivers?status=removed&limit=1", method="GET")).json()["items"]
     assert removed["receiver_id"] == partners.partner["receiver_id"]

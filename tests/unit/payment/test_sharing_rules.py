@@ -5,6 +5,7 @@ from uuid import UUID
 
 from hypothesis import given, strategies as st
 
+from services.payment.profit_sharing.amounts import backs, split
 from services.payment.profit_sharing.domain import (
     NEXT,
     OrderKind,
@@ -14,9 +15,7 @@ from services.payment.profit_sharing.domain import (
     SharePart,
     Sharing,
     SharingStatus,
-    backs,
     share_number,
-    split,
 )
 from shared.ids import new_id
 from shared.money import share_bp
