@@ -15,11 +15,11 @@ from chaos.bugs.registry import bug
 from services.member.order_rewards.storage import OrderRewards
 from shared.database import UnitOfWork, begin, committing_each
 from shared.events.base import Event
-from shared.messaging.consumer import Consumer
 from shared.messaging.inbox import Inbox
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay, _Row
-from shared.messaging.transport import Delivery
+from shared.messaging.transport import Handler
+from shared.messaging.transports.local import LocalTransport, _Handed
 
 _UNSENT = text(
     "UPDATE outbox SET sent_at = now() WHERE id IN (SELECT id FROM outbox WHERE sent_at IS NULL"
@@ -61,16 +61,16 @@ def rewards_without_a_unique_source() -> Iterator[None]:
 @contextmanager
 def acknowledged_before_the_commit() -> Iterator[None]:
     """Deliveries are acknowledged as they come, and handled afterwards."""
-    handle = Consumer.handle
-    working: set[asyncio.Task[Any]] = set()
+    handle = LocalTransport._handle
 
-    async def handle_later(self: Consumer, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        task = asyncio.create_task(handle(self, deliveries))
-        working.add(task)
-        task.add_done_callback(working.discard)
-        return []
+    async def acknowledge(
+        self: LocalTransport, queue: str, batch: Sequence[_Handed], handler: Handler
+    ) -> None:
+        for _, taken in batch:
+            taken.set_result(True)
+        await handle(self, queue, batch, handler)
 
-    with patch.object(Consumer, "handle", handle_later):
+    with patch.object(LocalTransport, "_handle", acknowledge):
         yield
 
 

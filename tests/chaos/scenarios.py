@@ -148,9 +148,9 @@ async def paid_twice(run: Run) -> None:
         _fault("prepay", DONE_BUT_UNSAID), _fault("prepay", SAYS_CLOSED), _fault("close", SAYS_CLOSED)
     )
     request_payment = await shopper.prepay(order)
-    await shopper.pay_at_wechat(order, request_payment, number=2)
+    assert (await shopper.pay_at_wechat(order, request_payment, number=2)).is_done
     await run.stage.drain()
-    await shopper.pay_at_wechat(order, {}, late=True)
+    assert (await shopper.pay_at_wechat(order, None, late=True)).is_done
 
 
 async def paid_too_late(run: Run) -> None:
@@ -161,7 +161,7 @@ async def paid_too_late(run: Run) -> None:
     await run.stage.wechat.faults(_fault("close", SAYS_CLOSED))
     await shopper.cancel(order)
     await run.stage.drain()
-    await shopper.pay_at_wechat(order, request_payment, late=True)
+    assert (await shopper.pay_at_wechat(order, request_payment, late=True)).is_done
 
 
 async def told_twice(run: Run) -> None:

@@ -50,7 +50,7 @@ ADDRESS = {
     "street": "北京路 1 号",
 }
 PRICE_FEN = 4_999
-DRAIN_SECONDS = 5.0
+DRAIN_SECONDS = 15.0
 
 _HURRY = text("UPDATE stalled_events SET next_attempt_at = now() WHERE state = 'waiting'")
 _LEFT_OVER = (
@@ -132,13 +132,15 @@ class Shopper(Actor):
         found: Row = answer.body.get("request_payment") or {}
         return found
 
-    async def pay_at_wechat(self, order: Row, request_payment: Row, *, number: int = 1, **more: Any) -> None:
-        """Confirm in the cashier; WeChat's notice follows by itself."""
+    async def pay_at_wechat(
+        self, order: Row, request_payment: Row | None, *, number: int = 1, **more: Any
+    ) -> Answer:
+        """Confirm in the cashier, an old one if without `request_payment`; WeChat's notice follows by itself."""
         suffix = "" if number == 1 else f"-{number}"
         url = f"{self.door.simulator_url}/_control/payments/{order['order_number']}{suffix}/pay"
-        body = {"request_payment": request_payment, **more}
+        body = {"request_payment": request_payment, **more} if request_payment else more
         about = {"order_id": order["order_id"], **body}
-        await self.do("pay-at-wechat", about, lambda: self.door.send("POST", url, body))
+        return await self.do("pay-at-wechat", about, lambda: self.door.send("POST", url, body))
 
     async def buy(self, quantity: int = 1, **more: Any) -> Row:
         """An order that is paid in the cashier."""
