@@ -13,7 +13,7 @@ from chaos.calls import Tally
 from chaos.outages import Outages
 from chaos.platforms import made
 from chaos.schedule import EMBEDDED
-from chaos.supervisor import Supervised
+from chaos.supervisor import READY_SECONDS, Supervised
 from deploy.layout import ports_from
 from deploy.local.postgres import LocalPostgres
 from deploy.local.processes import command_of
@@ -57,8 +57,9 @@ class EmbeddedPlatform:
             self._kill_postgres()
         elif before is not None:
             os.kill(before, signal.SIGINT)
-        while self._postmaster() in (None, before) or not await self.process.answers():
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(READY_SECONDS):
+            while self._postmaster() in (None, before) or not await self.process.answers():
+                await asyncio.sleep(0.1)
         self.outages.end(outage)
 
     async def at_rest(self) -> bool:

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
@@ -15,12 +16,13 @@ from chaos.outages import Outages
 from chaos.platforms import made
 from chaos.proxies.postgres import PostgresWire
 from chaos.proxies.rabbitmq import RabbitMQWire
+from chaos.proxies.wire import Wire
 from chaos.supervisor import Supervised
 from deploy.layout import APPS, PACKAGES, PROCESSES, SERVICES, WORKERS, Process, ports_from
 from deploy.local.configuration import configure
 from deploy.local.postgres import LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls
-from deploy.local.processes import end_process, free_port
+from deploy.local.processes import end_process, free_port, wait_until
 from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.rabbitmq_configuration import User, service_user, unlimited_user
 from shared.migrations import migrate
@@ -49,6 +51,7 @@ class FullPlatform:
         self.processes: dict[str, Supervised] = {}
         self.broker_url = ""
         self._port = port
+        self._next_wire = port + WIRES_FROM
         self._restarting = asyncio.Lock()
 
     @property
@@ -84,7 +87,10 @@ class FullPlatform:
             outage = self.outages.begin("rabbitmq", way)
             if way == "kill":
                 os.kill(self._pid("rabbitmq/node.pid"), signal.SIGKILL)
-            await asyncio.to_thread(self._start_broker)
+            urls = await asyncio.to_thread(self._start_broker)
+            self.broker_url = urls[HARNESS_USER]
+            for wire in self.broker_wires.values():
+                wire.wire.server_port = _port_of(self.broker_url)
             self.outages.end(outage)
 
     async def at_rest(self) -> bool:
@@ -104,30 +110,8 @@ class FullPlatform:
         ports = ports_from(self._port)
         self.simulator_url = f"http://127.0.0.1:{ports['simulator']}"
         await asyncio.to_thread(generate, made(self.folder / "simulator"))
-        await asyncio.to_thread(self.postgres.start)
-        stack.push_async_callback(asyncio.to_thread, self.postgres.stop)
-        databases = await asyncio.to_thread(self.postgres.ensure, PACKAGES)
-        for name, package in PACKAGES.items():
-            await migrate(databases[name].owner, f"{package}.migrations")
-        stack.push_async_callback(asyncio.to_thread, self.rabbitmq.stop)
-        amqp_urls = await asyncio.to_thread(self._start_broker)
-        self.broker_url = amqp_urls.pop(HARNESS_USER)
-        next_port = self._port + WIRES_FROM
-        for name in PACKAGES:
-            next_port = free_port(next_port)
-            self.database_wires[name] = PostgresWire(server_port=self.postgres.port)
-            await self.database_wires[name].wire.listen(next_port)
-            stack.push_async_callback(self.database_wires[name].wire.close)
-            runtime = databases[name].runtime
-            databases[name] = DatabaseUrls(runtime=_through(runtime, next_port), owner=databases[name].owner)
-            next_port += 1
-        for name in SERVICES:
-            next_port = free_port(next_port)
-            self.broker_wires[name] = RabbitMQWire(server_port=urlsplit(self.broker_url).port or 0)
-            await self.broker_wires[name].wire.listen(next_port)
-            stack.push_async_callback(self.broker_wires[name].wire.close)
-            amqp_urls[name] = _through(amqp_urls[name], next_port)
-            next_port += 1
+        databases = await self._open_databases(stack)
+        amqp_urls = await self._open_broker(stack)
         environment = configure(
             self.folder,
             databases=databases,
@@ -137,6 +121,41 @@ class FullPlatform:
             public_url=self.url,
             ports=ports,
         )
+        await self._open_processes(stack, http, environment, ports)
+        await self._until_bound()
+
+    async def _open_databases(self, stack: AsyncExitStack) -> dict[str, DatabaseUrls]:
+        """PostgreSQL, migrated databases, and a wire to each: how the services reach them."""
+        stack.push_async_callback(asyncio.to_thread, self.postgres.stop)
+        await asyncio.to_thread(self.postgres.start)
+        urls = await asyncio.to_thread(self.postgres.ensure, PACKAGES)
+        for name, package in PACKAGES.items():
+            await migrate(urls[name].owner, f"{package}.migrations")
+            wire = self.database_wires[name] = PostgresWire(server_port=self.postgres.port)
+            stack.push_async_callback(wire.wire.close)
+            port = await self._listen(wire.wire)
+            urls[name] = DatabaseUrls(runtime=_through(urls[name].runtime, port), owner=urls[name].owner)
+        return urls
+
+    async def _open_broker(self, stack: AsyncExitStack) -> dict[str, str]:
+        """RabbitMQ and a wire to it for each service: how the services reach it."""
+        stack.push_async_callback(asyncio.to_thread, self.rabbitmq.stop)
+        urls = await asyncio.to_thread(self._start_broker)
+        self.broker_url = urls.pop(HARNESS_USER)
+        for name in SERVICES:
+            wire = self.broker_wires[name] = RabbitMQWire(server_port=_port_of(self.broker_url))
+            stack.push_async_callback(wire.wire.close)
+            urls[name] = _through(urls[name], await self._listen(wire.wire))
+        return urls
+
+    async def _open_processes(
+        self,
+        stack: AsyncExitStack,
+        http: aiohttp.ClientSession,
+        environment: Mapping[str, str],
+        ports: Mapping[str, int],
+    ) -> None:
+        """The simulator, then every worker and app; returns once all are ready."""
         logs = made(self.folder / "logs")
         simulator = Supervised(
             "simulator",
@@ -170,7 +189,13 @@ class FullPlatform:
             await each.start()
         for each in supervised:
             await each.until_ready()
-        await self._until_bound()
+
+    async def _listen(self, wire: Wire[Any]) -> int:
+        """Open a wire at the next free port."""
+        port = self._next_wire = free_port(self._next_wire)
+        await wire.listen(port)
+        self._next_wire += 1
+        return port
 
     async def _until_bound(self) -> None:
         """Wait until every worker consumes: what is announced before its queue exists reaches nobody."""
@@ -192,8 +217,7 @@ class FullPlatform:
         end_process(self._pid("postgres/data/postmaster.pid"), mark=data, by=signal.SIGINT)
 
     def _start_postgres(self) -> None:
-        while self.postgres.running:
-            pass
+        wait_until(lambda: not self.postgres.running, seconds=10)
         self.postgres.start()
 
     def _start_broker(self) -> dict[str, str]:
@@ -213,13 +237,17 @@ async def full_platform(folder: Path, *, port: int) -> AsyncIterator[FullPlatfor
         yield platform
 
 
-def _environment_of(process: Process, environment: dict[str, str]) -> dict[str, str]:
+def _environment_of(process: Process, environment: Mapping[str, str]) -> dict[str, str]:
     prefix = f"{process.service.upper()}_"
     return {
         name: value
         for name, value in environment.items()
         if name.startswith(prefix) or name == SECRETS_FOLDER
     }
+
+
+def _port_of(url: str) -> int:
+    return urlsplit(url).port or 0
 
 
 def _through(url: str, port: int) -> str:

@@ -30,7 +30,7 @@ async def observe(
         "orders": orders,
         "refunds": await looking.all("/operator/refunds"),
         "shipments": await looking.shipments(orders),
-        "after_sales": [],
+        "after_sales": await looking.all("/operator/after-sales"),
         "stock": await looking.each(looking.stock, sku_ids),
         "members": await looking.each(looking.member, members.items()),
         "coupon_templates": await looking.all("/operator/coupon-templates"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+from chaos.afterwards import afterwards
 from chaos.calls import Actor, Answer, Door, RunOver
 from chaos.goods import Goods
 from shared.ids import new_id
@@ -15,11 +16,7 @@ TRIPS = 8
 HOT_SHARE = 0.1
 COUPON_SHARE, POINTS_SHARE = 0.5, 0.3
 OUTCOMES = {"pay": 74, "pay-twice": 5, "pay-late": 6, "leave-cashier": 3, "walk-away": 4, "cancel": 8}
-SHIPPED_SHARE, CONFIRMED_SHARE, REFUNDED_SHARE, REFUNDED_AGAIN_SHARE = 0.8, 0.6, 0.2, 0.4
 POINTS_GRANTED_SHARE, RESTOCKED_SHARE = 0.08, 0.04
-PATIENCE_SECONDS = 120.0
-"""How long a shopper looks whether a payment arrived."""
-
 ADDRESS = {
     "recipient": "陈小满",
     "phone": "15400000001",
@@ -94,7 +91,7 @@ class Shopper(Actor):
 
         async def log_in() -> Answer:
             code = (await self.wechat("/login-codes", {"openid": self._openid}))["code"]
-            return await self._send("POST", "/auth/wechat/login", {"code": code})
+            return await self.send("POST", "/auth/wechat/login", {"code": code})
 
         def without_token(body: Any) -> Any:
             return {name: value for name, value in body.items() if name != "token"}
@@ -126,7 +123,7 @@ class Shopper(Actor):
             quote = await self.ask("POST", "/checkout/preview", wish)
         if not quote.is_done:
             return
-        placed = await self._journalled(
+        placed = await self.journalled(
             "place-order",
             "/orders",
             {**wish, "quote_fingerprint": quote.body["quote_fingerprint"]},
@@ -168,7 +165,7 @@ class Shopper(Actor):
             case "walk-away":
                 return
             case "cancel":
-                await self._journalled("cancel-order", f"{path}/cancel", about={"order_id": order_id})
+                await self.journalled("cancel-order", f"{path}/cancel", about={"order_id": order_id})
                 return
         if outcome == "pay-late":
             left = (datetime.fromisoformat(order["expires_at"]) - datetime.now(UTC)).total_seconds()
@@ -184,11 +181,11 @@ class Shopper(Actor):
                 if each.is_done and each.body["request_payment"]
             )
         )
-        self._market.follow(self._afterwards(order_id))
+        self._market.follow(afterwards(self, order_id))
 
     async def _pay(self, order: Body) -> Answer:
         order_id = order["order_id"]
-        return await self._journalled("pay", f"/orders/{order_id}/pay", about={"order_id": order_id})
+        return await self.journalled("pay", f"/orders/{order_id}/pay", about={"order_id": order_id})
 
     async def _pay_at_wechat(self, order: Body, request_payment: Body, *, is_late: bool) -> Answer:
         out_trade_no = order["order_number"]
@@ -197,49 +194,9 @@ class Shopper(Actor):
         about = {"order_id": order["order_id"], "out_trade_no": out_trade_no}
         return await self.do("pay-at-wechat", {**about, **body}, lambda: self.door.send("POST", url, body))
 
-    async def _afterwards(self, order_id: str) -> None:
-        """See it paid, have it shipped, receive it, and have a part of it taken back."""
-        order = await self._see_paid(order_id)
-        random = self.random
-        if order is None:
-            return
-        if random.random() < SHIPPED_SHARE:
-            parcel = {"carrier": "ZTO", "tracking_number": f"ZTO{new_id().hex[-12:]}"}
-            await self._operate(
-                "ship-order", f"/operator/orders/{order_id}/shipments", parcel, {"order_id": order_id}
-            )
-            if random.random() < CONFIRMED_SHARE:
-                receive = f"/orders/{order_id}/confirm-receipt"
-                await self._journalled("confirm-receipt", receive, about={"order_id": order_id})
-        if random.random() < REFUNDED_SHARE:
-            for line in random.sample(order["lines"], k=len(order["lines"])):
-                units = [{"order_line_id": line["order_line_id"], "quantity": 1}]
-                wish = {"lines": units, "reason": "少发了一件"}
-                await self._operate(
-                    "request-refund", f"/operator/orders/{order_id}/refunds", wish, {"order_id": order_id}
-                )
-                if random.random() > REFUNDED_AGAIN_SHARE:
-                    break
-
-    async def _see_paid(self, order_id: str) -> Body | None:
-        """Look until the order is paid or closed; None unless it is paid."""
-        pause, waited = 0.4, 0.0
-        while waited < PATIENCE_SECONDS:
-            await asyncio.sleep(pause)
-            waited, pause = waited + pause, min(10.0, pause * 1.6)
-            seen = await self.do(
-                "see-order",
-                {"order_id": order_id},
-                lambda: self._send("GET", f"/orders/{order_id}"),
-                told=_in_short,
-            )
-            if seen.is_done and seen.body["status"] not in ("pending_pay", "closing"):
-                return seen.body if seen.body["status"] != "closed" else None
-        return None
-
     async def _claim(self, template_id: str) -> None:
         path = f"/coupon-templates/{template_id}/claim"
-        claimed = await self._journalled("claim-coupon", path, about={"template_id": template_id}, keyed=True)
+        claimed = await self.journalled("claim-coupon", path, about={"template_id": template_id}, keyed=True)
         if claimed.is_done:
             self._coupons.append(claimed.body["coupon_id"])
 
@@ -247,25 +204,26 @@ class Shopper(Actor):
         about = {"member_id": self._member_id}
         body = {"points": points, "reason": f"混沌 {new_id()}"}
         path = f"/operator/members/{self._member_id}/points-adjustments"
-        await self._operate("adjust-points", path, body, about)
+        await self.operate("adjust-points", path, body, about)
 
     async def _adjust_stock(self) -> None:
         sku_id = self._market.goods.hot_sku_id
         body = {"change": self.random.choice((1, 2, -1)), "reason": f"混沌 {new_id()}"}
-        await self._operate(
+        await self.operate(
             "adjust-stock", f"/operator/skus/{sku_id}/stock-adjustments", body, {"sku_id": sku_id}
         )
 
-    async def _operate(self, call: str, path: str, body: Body, about: Body) -> Answer:
+    async def operate(self, call: str, path: str, body: Body, about: Body) -> Answer:
+        """A journalled call of an operator's about this shopper's things; `about` names them in the journal."""
         key = str(new_id())
         return await self.do(
             call,
             {**about, **body},
-            lambda: self._send("POST", path, body, token=self._market.operator_token, key=key),
+            lambda: self.send("POST", path, body, token=self._market.operator_token, key=key),
             key=key,
         )
 
-    async def _journalled(
+    async def journalled(
         self,
         call: str,
         path: str,
@@ -274,19 +232,15 @@ class Shopper(Actor):
         about: Body | None = None,
         keyed: bool = False,
     ) -> Answer:
+        """A journalled call of the shopper's own."""
         key = str(new_id()) if keyed else None
         request = {**(about or {}), **(body or {})}
-        return await self.do(call, request, lambda: self._send("POST", path, body, key=key), key=key)
+        return await self.do(call, request, lambda: self.send("POST", path, body, key=key), key=key)
 
-    async def _send(
+    async def send(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, key: str | None = None
     ) -> Answer:
+        """One attempt at the shop's front door."""
         return await self.door.send(
             method, self.door.shop_url + path, body, token=token or self.token, key=key
         )
-
-
-def _in_short(body: Any) -> Any:
-    """What the journal keeps of an order that was looked at."""
-    names = ("order_id", "status", "payable_fen", "refunded_fen", "refund_summary", "type", "title")
-    return {name: body[name] for name in names if name in body}
