@@ -2,6 +2,8 @@
 
 import base64
 import secrets
+import shutil
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1
 
-from tests.simulator.support import Json, Merchant, Simulator, eventually
+from tests.simulator.support import Json, Merchant, Shop, Simulator, eventually
 
 ROOT = "/v3/profitsharing"
 PARTNER = "1900000109"
@@ -155,6 +157,26 @@ async def test_a_share_settles_later_and_keeps_the_rest_from_being_unfrozen(merc
     await merchant.simulator.advance(60)
     await finished(merchant, paid, share["out_order_no"])
     assert (await funds(merchant))["shared_fen"] == -100
+
+
+async def test_shares_and_frozen_money_outlive_the_process(keys: Path, tmp_path: Path, shop: Shop) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(keys, folder)
+    async with Simulator(folder) as first, Merchant(first, shop) as merchant:
+        rules = {"share_possible_after_seconds": 0, "share_settles_after_seconds": 60}
+        await first.control("PUT", "/rules", rules)
+        await add_receivers(merchant)
+        paid = await frozen(merchant)
+        share = share_of(merchant, paid, (PARTNER, 100))
+        await merchant.call("POST", f"{ROOT}/orders", share)
+        before = await first.control("GET", "/books")
+    async with Simulator(folder) as second, Merchant(second, shop) as merchant:
+        after = await second.control("GET", "/books")
+        for name in ("frozen", "share_receivers", "share_orders", "shares"):
+            assert after[name] == before[name]
+        await second.advance(60)
+        done = await finished(merchant, paid, share["out_order_no"])
+        assert [part["result"] for part in done["receivers"]] == ["SUCCESS"]
 
 
 async def test_a_last_share_unfreezes_the_rest_itself(merchant: Merchant) -> None:

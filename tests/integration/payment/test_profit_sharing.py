@@ -202,6 +202,13 @@ async def test_who_got_nothing_is_served_again_on_an_operators_word(till: Till, 
     assert await partners.ledger(order) == {"provider_receivable": 7_485, "order_receipts": -7_485}
 
 
+async def test_of_one_fen_nobody_gets_anything(till: Till, partners: Partners) -> None:
+    order = await till.paid_order(amount_fen=1)
+    await partners.complete(order)
+    sharing = await partners.until(order, "unfrozen")
+    assert (sharing["shared_fen"], sharing["parts"]) == (0, [])
+
+
 async def test_a_removed_receiver_gets_nothing_of_earlier_payments(till: Till, partners: Partners) -> None:
     order = await till.paid_order()
     removed = await partners.act(f"/receivers/{partners.person['receiver_id']}/remove")

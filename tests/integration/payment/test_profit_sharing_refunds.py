@@ -8,7 +8,7 @@ import pytest
 from services.payment.profit_sharing.advance_return import advance_return
 from shared.events import RefundRequested
 from tests.integration.payment.partners import Partners, put_rule, share_fault
-from tests.integration.payment.till import Till
+from tests.integration.payment.till import Till, fault
 
 SYSTEM_ERROR = {"kind": "error", "status": 500, "code": "SYSTEM_ERROR"}
 REFUSED = {"kind": "error", "status": 400, "code": "INVALID_REQUEST"}
@@ -189,6 +189,27 @@ async def test_after_180_days_an_operator_has_the_shop_bear_it(till: Till, partn
         subject=f"share-return/{failed['out_return_no']}",
     )
     assert [row["after"]["amount_fen"] for row in logged] == [998]
+
+
+async def test_surplus_money_is_refunded_out_of_its_freeze_and_never_shared(
+    till: Till, partners: Partners
+) -> None:
+    order = await till.order()
+    collected = await till.collect(order)
+    says_closed = {"kind": "error", "status": 400, "code": "ORDER_CLOSED"}
+    await till.wechat.faults(fault("close", order, says_closed))
+    assert (await till.close(order)).json() == {"status": "closed"}
+    await till.advance(seconds=30)
+    await till.run_timers()
+    await till.wechat.pay(order["order_number"], collected["request_payment"], late=True)
+    await till.advance(minutes=10)
+    await partners.until_refund(order, "succeeded")
+    (frozen,) = [
+        each for each in (await partners.books())["frozen"] if each["out_trade_no"] == order["order_number"]
+    ]
+    assert frozen["amount_fen"] == 0
+    assert (await partners.act(f"/shares/{order['order_id']}", method="GET")).status_code == 404
+    assert await partners.ledger(order) == {}
 
 
 async def test_a_return_that_differs_is_disputed(till: Till, partners: Partners) -> None:
