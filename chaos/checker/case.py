@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -46,8 +47,15 @@ class Case:
     books: Books
 
     def named(self, *names: str) -> Iterator[Call]:
-        """The calls of these names, in the order in which they were asked."""
-        return (call for call in self.calls if call.name in names)
+        """The calls of these names, those of one name in the order in which they were asked."""
+        return chain.from_iterable(self._by_name.get(name, ()) for name in names)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, list[Call]]:
+        found: defaultdict[str, list[Call]] = defaultdict(list)
+        for call in self.calls:
+            found[call.name].append(call)
+        return dict(found)
 
     @cached_property
     def member_of(self) -> Mapping[str, str]:

@@ -1,8 +1,9 @@
 """Orders: each acknowledged one is there once as it was agreed, none that nobody asked for, none undecided (P1, P2)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
+from datetime import datetime
+from itertools import pairwise, permutations
 from typing import Any
 
 from chaos.checker.calls import Call
@@ -109,16 +110,17 @@ def prices_add_up(case: Case) -> Iterator[Fault]:
 
 
 def what_was_seen_stays_true(case: Case) -> Iterator[Fault]:
-    """A state that a shopper saw is never taken back: paid stays paid, closed stays closed."""
-    seen: dict[str, list[str]] = {}
+    """A state that a shopper saw is never taken back: whoever asks later sees what may follow it."""
+    seen: defaultdict[str, list[tuple[datetime, datetime, str]]] = defaultdict(list)
     for call in case.named("see-order", "cancel-order", "confirm-receipt"):
-        for answer in call.acknowledged:
-            seen.setdefault(answer["order_id"], []).append(answer["status"])
-    for order_id, states in seen.items():
+        for asked, answered in pairwise(call.entries):
+            if answered.is_done:
+                seen[answered.body["order_id"]].append((asked.at, answered.at, answered.body["status"]))
+    for order_id, sights in seen.items():
         if order := case.observed.order_by_id.get(order_id):
-            states = [*states, order.status]
-        for before, after in pairwise(states):
-            if not _may_follow(before, after):
+            sights.append((case.observed.taken_at, case.observed.taken_at, order.status))
+        for (_, answered_at, before), (asked_at, _, after) in permutations(sights, 2):
+            if answered_at < asked_at and not _may_follow(before, after):
                 yield Fault({"order_id": order_id}, f"nothing that cannot follow {before}", after)
 
 

@@ -48,19 +48,19 @@ def login_points_come_once_a_day(case: Case) -> Iterator[Fault]:
     """At most once a shop day, so many as the rules say, and on the day of every login that was acknowledged."""
     points = case.observed.point_rules.login_points
     for member in case.observed.members:
-        keys = {"member_id": member.member_id}
         days = Counter(shop_day(entry.at) for entry in member.entries if entry.reason == "login")
         for day, count in days.items():
             if count > 1:
-                yield Fault(keys | {"day": str(day)}, 1, count)
+                yield Fault({"member_id": member.member_id, "day": str(day)}, 1, count)
         for entry in _new_entries(case, member):
             if entry.reason == "login" and entry.points != points:
-                yield Fault(keys, points, entry.points)
-        for call in case.named("login") if points else ():
-            if call.is_acknowledged and case.member_of[call.shopper] == member.member_id:
-                possible = {shop_day(entry.at) for entry in call.entries}
-                if not possible & days.keys():
-                    yield Fault(keys, f"login points on {max(possible)}", None)
+                yield Fault({"member_id": member.member_id}, points, entry.points)
+    for call in case.named("login") if points else ():
+        member_id = case.member_of[call.shopper] if call.is_acknowledged else ""
+        if known := case.observed.member_by_id.get(member_id):
+            possible = {shop_day(entry.at) for entry in call.entries}
+            if not possible & {shop_day(entry.at) for entry in known.entries if entry.reason == "login"}:
+                yield Fault({"member_id": member_id}, f"login points on {max(possible)}", None)
 
 
 def points_adjustments_are_kept(case: Case) -> Iterator[Fault]:

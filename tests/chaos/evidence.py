@@ -60,7 +60,8 @@ class Evidence:
         self.call("place-order", wish(order), *[(201, said)] * answers, key=key or f"key-{order_id}")
 
     def _entry(self, seq: int, name: str, phase: str, key: str | None, **more: Any) -> None:
-        entry = {"at": AT, "shopper": SHOPPER, "seq": seq, "call": name, "phase": phase, "key": key}
+        at = f"2026-11-22T03:00:00.{len(self.journal):06d}+00:00"
+        entry = {"at": at, "shopper": SHOPPER, "seq": seq, "call": name, "phase": phase, "key": key}
         self.journal.append({**entry, "request": {}, "status": None, "body": None, **more})
 
 
