@@ -1,7 +1,6 @@
 """`python -m tests.simulation --seed 42 --verbose`: replay a seed; `--seeds 1..500`: run many."""
 
 import argparse
-import logging
 import os
 import sys
 import tempfile
@@ -19,9 +18,6 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="tell everything that happens")
     asked = parser.parse_args()
     seeds = [asked.seed] if asked.seed is not None else asked.seeds or range(1, 501)
-    logging.disable(logging.CRITICAL) if not os.environ.get("SIM_LOG") else logging.basicConfig(
-        level=logging.ERROR
-    )
     with tempfile.TemporaryDirectory(prefix="jishi-simulation-run-") as folder:
         os.environ[servers.RUN_VARIABLE] = folder
         try:

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from services.catalog.stock import api as stock_api, reactions as stock_reactions, usecases as stock
+from services.catalog.stock.domain import RELEASE, ReservationState
 from services.order.clients import payment
 from services.order.clients.payment import PaymentStatus
 from services.payment.payments import take_payment
@@ -75,7 +76,7 @@ def released_without_tombstone() -> Iterator[None]:
     """A release that comes before its hold leaves nothing that keeps the hold out (K10)."""
 
     async def release(work: Any, order_ids: Sequence[UUID], *, at: datetime) -> None:
-        await stock._end(work, order_ids, stock.ReservationState.RELEASED, stock.RELEASE, at=at)
+        await stock._end(work, order_ids, ReservationState.RELEASED, RELEASE, at=at)
 
     with (
         patch.object(stock_api, "release_reservations", release),

@@ -156,7 +156,8 @@ def _money(books: Books) -> Iterator[str]:
         "refunds_payable": 0,
         "surplus_payable": 0,
     }
-    if {name: books.accounts.get(name, 0) for name in wanted} != wanted or sum(books.accounts.values()):
+    said = {name: books.accounts.get(name, 0) for name in wanted}
+    if said != wanted or sum(books.accounts.values()) != 0:
         yield f"M4 the cash books say {books.accounts}, orders say {wanted}"
 
 
@@ -215,7 +216,7 @@ def _answers(books: Books, told: Acknowledged) -> Iterator[str]:
 
 async def _stock(shop: Shop, books: Books) -> list[str]:
     held = {row["order_id"]: row for row in await shop.rows("catalog", "SELECT * FROM reservations")}
-    lines = defaultdict(dict)
+    lines: defaultdict[UUID, dict[UUID, Any]] = defaultdict(dict)
     for row in await shop.rows("catalog", "SELECT * FROM reservation_lines"):
         lines[row["order_id"]][row["sku_id"]] = (row["quantity"], row["restocked"])
     return [*_reservations(books, held, lines), *await _levels(shop, books)]

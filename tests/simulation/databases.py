@@ -6,7 +6,7 @@ transactions.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -46,10 +46,10 @@ class SimulatedDatabase:
     async def raw_connection(self) -> "SimulatedRawConnection":
         """asyncpg's own connection, for services/catalog/straight.py."""
         await self.world.gate(f"{self.name} database")
-        working = self.world.loop.working()
-        working.__enter__()
+        working = ExitStack()
+        working.enter_context(self.world.loop.working())
         pooled = await self._engine.raw_connection()
-        return SimulatedRawConnection(pooled, self, lambda: working.__exit__(None, None, None))
+        return SimulatedRawConnection(pooled, self, working.close)
 
 
 class SimulatedConnection:

@@ -97,7 +97,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         return done
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type, misc]
+class _Selector(selectors.DefaultSelector):
     """Looks for answers of the database only when the loop has nothing else to do."""
 
     def __init__(self, loop: SimulatedLoop) -> None:

@@ -94,7 +94,18 @@ class People:
     async def _decide(self, person: Person, order: dict[str, Any]) -> None:
         await asyncio.sleep(self._dice.uniform(0, 60))
         match self._dice.choice(
-            ("pay", "pay", "pay", "cancel", "leave", "pay and cancel", "pay twice", "pay late")
+            (
+                "pay",
+                "pay",
+                "pay",
+                "pay",
+                "pay twice",
+                "pay and cancel",
+                "pay and cancel",
+                "pay late",
+                "cancel",
+                "leave",
+            )
         ):
             case "pay":
                 await self._pay(person, order)
@@ -119,11 +130,11 @@ class People:
             return
         parameters = orjson.loads(asked.body)["request_payment"]
         if parameters is not None:
-            await asyncio.sleep(self._dice.choice((1.0, 10.0, 100.0)))
+            await asyncio.sleep(self._dice.choice((0.5, 2.0, 100.0)))
             await self._shop.wechat.pay(parameters["package"].removeprefix("prepay_id="))
 
     async def _cancel(self, person: Person, order: dict[str, Any]) -> None:
-        await asyncio.sleep(self._dice.choice((0.0, 1.0, 10.0)))
+        await asyncio.sleep(self._dice.choice((0.0, 2.0, 5.0)))
         answer = await self._ask(person.principal, "POST", f"/orders/{order['order_id']}/cancel")
         if answer is not None and answer.status == 200 and orjson.loads(answer.body)["status"] == "closed":
             self.told.cancelled.add(UUID(order["order_id"]))

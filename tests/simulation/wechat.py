@@ -18,7 +18,7 @@ from tests.simulation.processes import Process
 from tests.simulation.world import World
 
 NOTICE_PAUSES = (0.0, 15.0, 15.0, 30.0, 180.0, 600.0, 1200.0, 1800.0)
-SLOW_BANK = 0.3
+SLOW_BANK = 0.4
 """How often the bank takes so long that the order may be closed meanwhile."""
 REFUND_SETTLES_AFTER = (1.0, 30.0, 400.0)
 
@@ -123,7 +123,10 @@ class WeChatPay:
             trade = self.trades.get(found[1])
             if trade is None:
                 raise Refused(404, "ORDER_NOT_EXIST")
-            return self._close(trade) if found[2] else self._shown(trade)
+            if not found[2]:
+                return self._shown(trade)
+            self._close(trade)
+            return None
         if found := re.fullmatch(r"/v3/refund/domestic/refunds/([^/]+)", path):
             if (refund := self.refunds.get(found[1])) is None:
                 raise Refused(404, "RESOURCE_NOT_EXISTS")

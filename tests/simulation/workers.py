@@ -47,7 +47,7 @@ def start_worker(
             changed.clear()
             await world.gate("looks for what is due")
             with world.loop.working():
-                unsent_at, timer_at, retry_at = await owner.fetchrow(_DUE)
+                ((unsent_at, timer_at, retry_at),) = await owner.fetch(_DUE)
             now, wait = world.clock.now(), FOREVER_SECONDS
             for due_at, wake in ((unsent_at, relay._work), (timer_at, timers), (retry_at, retries)):
                 if due_at is not None and due_at <= now:

@@ -39,13 +39,13 @@ class Faults:
             return dice.choice((0.0, most / 4, most))
 
         return cls(
-            crash=rate(0.012),
-            lose_call=rate(0.06),
-            lose_answer=rate(0.06),
-            double=rate(0.1),
-            delay=rate(0.1),
-            refuse=rate(0.08),
-            stall=rate(0.01),
+            crash=rate(0.008),
+            lose_call=rate(0.03),
+            lose_answer=rate(0.04),
+            double=rate(0.15),
+            delay=rate(0.02),
+            refuse=rate(0.06),
+            stall=rate(0.003),
         )
 
 
