@@ -5,7 +5,7 @@ from datetime import datetime
 from services.payment.ledger.movements import post_settled_outside
 from services.payment.payments.refusals import Disputed, PaymentDisputed
 from services.payment.payments.report_dispute import report_dispute
-from services.payment.refunds.domain import RefundStatus
+from services.payment.refunds.domain import RefundAttemptStatus, RefundStatus
 from services.payment.refunds.retry_refund import RefundNotFailed
 from services.payment.refunds.storage import Refunds
 from services.payment.refunds.take_refund import announce_refunded, take_refund
@@ -44,6 +44,15 @@ async def settle_outside(
         raise RefundNotFailed()
     if attempt != await refunds.newest_attempt(refund.refund_id):
         raise RefundNotFailed("A later number is being tried.")
+    if (
+        attempt.status is RefundAttemptStatus.REQUESTED
+    ):  # it waited for shared money, and must not be called for now
+        await refunds.move_attempt(
+            out_refund_no,
+            RefundAttemptStatus.REFUSED,
+            error="settled outside before it was called for",
+            at=at,
+        )
     assert by.subject is not None, "an operator has an id"
     await refunds.settle_outside(refund, evidence, by=by.subject, at=at)
     await post_settled_outside(work, refund.refund_id, refund.refund_fen, payment_id=refund.payment_id, at=at)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from simulator.books import Books
-from tests.integration.payment.till import ELSEWHERE, Till, entries, fault
+from tests.integration.payment.till import ELSEWHERE, Till, entries, fault, one_of_many
 from tests.support.shop import Caller
 
 
@@ -64,7 +64,7 @@ async def test_money_that_differs_goes_back_in_full_as_wechat_has_it(
 ) -> None:
     order = await paid_differently(till, change)
     answers = await asyncio.gather(*(decide(till, order, "refund", key=str(number)) for number in range(16)))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 15
+    one_of_many(answers, 201)
     await till.ask_until_refunded(order)
     detail = await till.detail(order)
     assert (detail["status"], detail["amount_fen"], detail["paid_fen"], detail["disputed_at"]) == (

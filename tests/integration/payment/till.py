@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -214,6 +215,19 @@ class Till:
         answer = await self.wechat.control.get(f"/payments/{out_trade_no}")
         found: list[dict[str, Any]] = answer.json()["refunds"]
         return found
+
+
+def one_of_many(answers: Sequence[httpx.Response], status: int) -> None:
+    """One of many calls at once did it; the others were refused, or were asked to come again by a busy machine."""
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(status) == 1
+    assert set(statuses) <= {status, 409, 503}
+
+
+def all_of_many(answers: Sequence[httpx.Response], status: int) -> list[dict[str, Any]]:
+    """What many calls at once were answered, but for those that a busy machine asked to come again."""
+    assert {answer.status_code for answer in answers} - {503} == {status}
+    return [answer.json() for answer in answers if answer.status_code == status]
 
 
 def fault(api: str, order: dict[str, Any], action: dict[str, Any], *, times: int = 1) -> dict[str, Any]:
