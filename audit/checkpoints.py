@@ -65,6 +65,11 @@ def horizon(now: datetime) -> UUID:
     return UUID(int=int((now - MARGIN).timestamp() * 1000) << 80)
 
 
+def instant(horizon: UUID) -> datetime:
+    """The instant of a horizon."""
+    return datetime.fromtimestamp((horizon.int >> 80) / 1000, UTC)
+
+
 def read_checkpoint(path: Path, databases: Mapping[str, str]) -> Checkpoint:
     """What was verified of exactly these databases; nothing when the file is not there, or tells of others."""
     empty = Checkpoint(dict(databases), {})

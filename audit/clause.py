@@ -27,6 +27,7 @@ class Group(StrEnum):
     COUPONS = "coupons"
     AUDIT_LOG = "audit_log"
     BILLS = "bills"
+    SEALS = "seals"
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,18 +253,19 @@ _SEALS = f"""
       FROM ledger_seals s LEFT JOIN LATERAL (
         SELECT array_agg({JOURNAL} ORDER BY j.journal_id) AS journals FROM journals j
          WHERE j.seal_number = s.seal_number) j ON true
-     ORDER BY s.seal_number"""
+     WHERE s.seal_number > :number ORDER BY s.seal_number"""
 _LEFT_OPEN = """
     SELECT j.journal_id FROM journals j WHERE j.seal_number IS NULL
        AND EXISTS (SELECT FROM ledger_seals s WHERE s.sealed_at > j.posted_at + interval '10 minutes')
     UNION ALL
     SELECT j.journal_id FROM journals j LEFT JOIN ledger_seals s USING (seal_number)
-     WHERE j.seal_number IS NOT NULL AND s.seal_number IS NULL"""
+     WHERE j.seal_number > :number AND s.seal_number IS NULL"""
 
 
 async def _chain(books: Books) -> AsyncIterator[Finding]:
-    previous, number = NO_SEAL, 0
-    async for row in books.rows("payment", _SEALS):
+    verified, previous = books.position.carried.get("seal", (0, NO_SEAL))
+    number = verified
+    async for row in books.rows("payment", _SEALS, number=verified):
         number += 1
         expected = seal_hash(previous, list(row["journals"] or ()))
         if (row["seal_number"], row["previous_hash"], row["hash"]) != (number, previous, expected):
@@ -277,8 +278,9 @@ async def _chain(books: Books) -> AsyncIterator[Finding]:
             )
             return
         previous = row["hash"]
-    async for row in books.rows("payment", _LEFT_OPEN):
+    async for row in books.rows("payment", _LEFT_OPEN, number=verified):
         yield finding("M6.chain", "sealed", "in no seal", journal_id=row["journal_id"])
+    books.learned["carried"] = {"seal": (number, previous)}
 
 
 M6_CHAIN = Clause(
@@ -287,6 +289,7 @@ M6_CHAIN = Clause(
     "the seals of the cash books are an unbroken chain of hashes",
     ("payment",),
     _chain,
+    Group.SEALS,
 )
 
 _UNASKED = """
