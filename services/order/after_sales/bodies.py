@@ -23,7 +23,7 @@ Reason = Annotated[AfterSaleReason, Field(strict=False)]
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
 
 
-class ClaimedUnits(Body):
+class UnitsToClaim(Body):
     """So many units of an order line."""
 
     order_line_id: Id
@@ -48,7 +48,7 @@ class AfterSaleCreate(Described):
     """What a shopper asks for; what it brings back follows from the agreed price."""
 
     kind: Annotated[AfterSaleKind, Field(strict=False)]
-    lines: Annotated[list[ClaimedUnits], Field(min_length=1, max_length=100)]
+    lines: Annotated[list[UnitsToClaim], Field(min_length=1, max_length=100)]
 
     @model_validator(mode="after")
     def _each_line_once(self) -> Self:

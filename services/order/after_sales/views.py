@@ -84,7 +84,7 @@ class OperatorAfterSaleView(AfterSaleView):
         return cls(**_told(found), member_id=found.after_sale.member_id)
 
 
-class StepView(View):
+class AfterSaleStepView(View):
     """One step of a request's history; `reason` says why when that is known."""
 
     status: AfterSaleStatus
@@ -93,7 +93,7 @@ class StepView(View):
     actor_kind: str
 
 
-class OperatorStepView(StepView):
+class OperatorAfterSaleStepView(AfterSaleStepView):
     """One step of a request's history, and who took it."""
 
     version: int
@@ -104,14 +104,14 @@ class AfterSaleDetailView(AfterSaleView):
     """A request in full; `expected_refund` is null once it is decided, and for an exchange."""
 
     expected_refund: ExpectedRefundView | None
-    timeline: list[StepView]
+    timeline: list[AfterSaleStepView]
 
 
 class OperatorAfterSaleDetailView(OperatorAfterSaleView):
     """A request in full, as operators read it; `expected_refund` as its member does."""
 
     expected_refund: ExpectedRefundView | None
-    timeline: list[OperatorStepView]
+    timeline: list[OperatorAfterSaleStepView]
 
 
 class MessageView(View):
@@ -156,7 +156,7 @@ async def detail(connection: AsyncConnection, after_sale: AfterSale) -> AfterSal
     return AfterSaleDetailView(
         **_told(found),
         expected_refund=await _expected(connection, found),
-        timeline=[StepView.model_validate(step) for step in steps],
+        timeline=[AfterSaleStepView.model_validate(step) for step in steps],
     )
 
 
@@ -168,7 +168,7 @@ async def operator_detail(connection: AsyncConnection, after_sale: AfterSale) ->
         **_told(found),
         member_id=after_sale.member_id,
         expected_refund=await _expected(connection, found),
-        timeline=[OperatorStepView.model_validate(step) for step in steps],
+        timeline=[OperatorAfterSaleStepView.model_validate(step) for step in steps],
     )
 
 
