@@ -8,6 +8,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+import asyncpg
+
 from audit.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from audit.clauses import CLAUSES
 from audit.databases import Place, find_databases
@@ -43,8 +45,8 @@ def main(words: list[str] | None = None) -> int:
             mode = arguments.mode or (Mode.LIVE if place.is_running else Mode.REST)
             _say(f"Audit of {len(place.urls)} databases, {mode}{_why(arguments.mode, place)}")
             result = asyncio.run(_audit(place, mode, arguments))
-    except LocalServerError as error:
-        _say(str(error))
+    except (LocalServerError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        _say(f"Could not check: {error}")
         return COULD_NOT_CHECK
     write = write_json if arguments.json else write_text
     write(result, sys.stdout, mode=mode, seconds=time.monotonic() - began)

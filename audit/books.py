@@ -32,6 +32,7 @@ class Books:
     """
 
     connections: Mapping[str, "asyncpg.Connection[Row]"]
+    unreachable: Mapping[str, str]
     position: Position
     orders: tuple[UUID, ...]
     now: datetime
@@ -64,7 +65,7 @@ class Books:
     def connection(self, service: str) -> "asyncpg.Connection[Row]":
         """The connection to a service's database; raises Unreachable."""
         if service not in self.connections:
-            raise Unreachable(f"the database of {service} cannot be read")
+            raise Unreachable(f"the database of {service} cannot be read: {self.unreachable[service]}")
         return self.connections[service]
 
     def _bound(self, query: str, more: Mapping[str, Any]) -> tuple[str, list[Any]]:

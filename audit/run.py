@@ -110,6 +110,7 @@ async def check(
             position = checkpoint.position(group)
             books[group] = Books(
                 connections=taken.connections,
+                unreachable=taken.unreachable,
                 position=position,
                 orders=position.orders,
                 now=taken.now,
