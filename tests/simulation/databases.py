@@ -14,9 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tests.simulation.processes import undisturbed
 from tests.simulation.world import World
 
+NEWS = tuple(
+    f"{verb} {table}"
+    for verb in ("INSERT INTO", "UPDATE")
+    for table in ("outbox", "timers", "stalled_events")
+)
+"""How a statement begins after which something may be due."""
+
 
 class SimulatedDatabase:
-    """Stands before a service's engine; the `watchers` learn of every transaction that may have changed something."""
+    """Stands before a service's engine; the `watchers` learn when something new may be due."""
 
     def __init__(self, name: str, engine: AsyncEngine) -> None:
         self.name = name
@@ -26,11 +33,6 @@ class SimulatedDatabase:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
-
-    def committed(self) -> None:
-        """Something may have changed."""
-        for watcher in self.watchers:
-            watcher.set()
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator["SimulatedConnection"]:
@@ -59,6 +61,7 @@ class SimulatedConnection:
         self._real = real
         self._database = database
         self._is_autocommit = False
+        self._is_news = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -71,18 +74,24 @@ class SimulatedConnection:
 
     async def execute(self, statement: Any, *values: Any, **more: Any) -> Any:
         """One statement; with autocommit the process may also die after it took effect."""
-        world, said = self._database.world, statement.text
+        world, said = self._database.world, str(getattr(statement, "text", statement))
         words = " ".join(said[:80].split())[:60]
         world.crash_point(f"before {words}")
         if "now()" in said:
             await self._tell_time()
         done = await self._real.execute(statement, *values, **more)
+        self._is_news = self._is_news or (done.rowcount > 0 and said.startswith(NEWS))
         if self._is_autocommit:
             world.note(f"{self._database.name}: {words} ({done.rowcount})")
-            if not words.startswith("SELECT"):
-                self._database.committed()
+            self._tell_watchers()
             world.crash_point("after that")
         return done
+
+    def _tell_watchers(self) -> None:
+        if self._is_news:
+            for watcher in self._database.watchers:
+                watcher.set()
+        self._is_news = False
 
     async def _tell_time(self) -> None:
         """What `now()` says in this session; see preparation.py."""
@@ -98,7 +107,7 @@ class SimulatedConnection:
         world.crash_point("before commit")
         await self._real.commit()
         world.note(f"{self._database.name}: commit")
-        self._database.committed()
+        self._tell_watchers()
         world.crash_point("after commit")
 
     async def invalidate(self) -> None:
@@ -132,7 +141,6 @@ class SimulatedRawConnection:
         world.crash_point("before a straight statement")
         done = await getattr(self._pooled.driver_connection, how)(query, *values)
         world.note(f"{self._database.name}: {' '.join(query.split())[:60]}")
-        self._database.committed()
         world.crash_point("after that")
         return done
 

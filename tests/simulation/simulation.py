@@ -33,13 +33,14 @@ SEEDS_BETWEEN_COMPACTIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a seed: what is wrong at its end, how it got there, and the fingerprint of that."""
+    """What became of a seed: what is wrong at its end, how it got there, the fingerprint of that, and how much happened."""
 
     seed: int
     violations: list[str]
     trace: list[str]
     digest: str
     crashes: int
+    orders: int
 
 
 class Simulation:
@@ -123,7 +124,7 @@ class Simulation:
             finally:
                 running.stop()
                 await asyncio.sleep(0)
-        return Outcome(seed, found, world.trace, world.digest(), world.crashes)
+        return Outcome(seed, found, world.trace, world.digest(), world.crashes, len(people.told.placed))
 
 
 async def _through(running: Running, people: People) -> list[str]:

