@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -34,10 +34,14 @@ _CLAIM = text(
     " ORDER BY due_at LIMIT :batch FOR UPDATE SKIP LOCKED)"
     " RETURNING id, kind, key, due_at, payload, attempts, generation, traceparent"
 )
-_DONE = text("DELETE FROM timers WHERE id = :id AND generation = :generation")
+_DONE = text(
+    "DELETE FROM timers t USING unnest(CAST(:ids AS uuid[]), CAST(:generations AS integer[])) AS r(id, generation)"
+    " WHERE t.id = r.id AND t.generation = r.generation"
+)
 _AGAIN = text(
-    "UPDATE timers SET due_at = :due_at, leased_until = NULL, attempts = 0"
-    " WHERE id = :id AND generation = :generation"
+    "UPDATE timers t SET due_at = r.due_at, leased_until = NULL, attempts = 0"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:generations AS integer[]), CAST(:due_at AS timestamptz[]))"
+    "  AS r(id, generation, due_at) WHERE t.id = r.id AND t.generation = r.generation"
 )
 _FAILED = text(
     "UPDATE timers SET leased_until = now() + make_interval(secs => :pause), last_error = :error"
@@ -59,6 +63,7 @@ class Timer:
     traceparent: str | None
 
 
+_Ran = tuple[Timer, datetime | None]
 Run = Callable[[R, Timer], Awaitable[datetime | None]]
 """Runs a due timer: idempotent, may call others; returns when to run again, or None when it is done."""
 
@@ -112,17 +117,20 @@ class TimerLoop(Generic[R]):
                 },
             )
             due = sorted((Timer(*row) for row in rows), key=lambda timer: timer.due_at)
-        await asyncio.gather(*(self._run_one(timer) for timer in due))
+        ran = [each for each in await asyncio.gather(*map(self._run_one, due)) if each is not None]
+        if ran:
+            await transact(self._engine, lambda work: _finish(work, ran))
         return len(due)
 
-    async def _run_one(self, timer: Timer) -> None:
+    async def _run_one(self, timer: Timer) -> _Ran | None:
+        """The timer with its next due time; None for one that failed, which is noted already."""
         with door_span(f"timer {timer.kind}", timer.traceparent, SpanKind.INTERNAL):
             try:
                 async with asyncio.timeout(LEASE_SECONDS - 5):
-                    again_at = await self._kinds[timer.kind](self._resources, timer)
-                await transact(self._engine, lambda work: _finish(work, timer, again_at))
+                    return timer, await self._kinds[timer.kind](self._resources, timer)
             except Exception as error:
                 await self._failed(timer, error)
+                return None
 
     async def _failed(self, timer: Timer, error: Exception) -> None:
         about = {"kind": timer.kind, "key": timer.key, "attempts": timer.attempts}
@@ -133,13 +141,20 @@ class TimerLoop(Generic[R]):
             log.warning("timers unreachable", extra=about)  # the lease runs out, and it is run again
 
 
-async def _finish(work: UnitOfWork, timer: Timer, again_at: datetime | None) -> None:
-    """A timer that was set again meanwhile keeps its new due time."""
-    key = {"id": timer.id, "generation": timer.generation}
-    if again_at is None:
-        await work.connection.execute(_DONE, key)
-    else:
-        await work.connection.execute(_AGAIN, key | {"due_at": again_at})
+async def _finish(work: UnitOfWork, ran: Sequence[_Ran]) -> None:
+    """What ran is done or due again, all in one transaction; a timer that was set again meanwhile keeps its new due time."""
+    done = [timer for timer, due_at in ran if due_at is None]
+    again = [(timer, due_at) for timer, due_at in ran if due_at is not None]
+    if done:
+        await work.connection.execute(_DONE, _keys(done))
+    if again:
+        values = _keys([timer for timer, _ in again]) | {"due_at": [due_at for _, due_at in again]}
+        await work.connection.execute(_AGAIN, values)
+
+
+def _keys(timers: Sequence[Timer]) -> dict[str, Any]:
+    timers = sorted(timers, key=lambda timer: timer.id)
+    return {"ids": [timer.id for timer in timers], "generations": [timer.generation for timer in timers]}
 
 
 async def _pause(work: UnitOfWork, timer: Timer, error: Exception) -> None:

@@ -1,11 +1,13 @@
 """Durable timers run at least once, their effect once, however many loops and whoever dies (K10, K16)."""
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import ManualClock
@@ -265,3 +267,37 @@ async def test_a_stop_in_good_order_finishes_the_timers_in_hand(alarm: Alarm) ->
     await asyncio.gather(running, return_exceptions=True)
     assert [timer.key for timer in alarm.ran] == ["one"]
     assert await alarm.count() == 0
+
+
+async def test_loops_that_are_killed_again_and_again_lose_no_timer_and_take_effect_once(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_module, "STOP_SECONDS", 0)
+    alarm, dice = Alarm(engine), random.Random(7)
+
+    async def ring(_: None, timer: Timer) -> datetime | None:
+        alarm.ran.append(timer)
+        await asyncio.sleep(0.002)
+        async with begin(engine) as work:
+            await work.connection.execute(
+                text("INSERT INTO effects (reaction, event_id) VALUES (:kind, :id) ON CONFLICT DO NOTHING"),
+                {"kind": alarm.kind, "id": timer.id},
+            )
+        return None
+
+    alarm.run = ring
+    for number in range(200):
+        await alarm.set(str(number), due_at=AT)
+    kills = 0
+    while await alarm.count():
+        loops = [asyncio.create_task(alarm.loop().run()) for _ in range(2)]
+        await asyncio.sleep(dice.uniform(0.01, 0.15))
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await alarm.die()
+        kills += 2
+    assert kills >= 4
+    assert {timer.key for timer in alarm.ran} == {str(number) for number in range(200)}
+    effects = "SELECT count(*) FROM effects WHERE reaction = :kind"
+    assert await scalar(engine, effects, kind=alarm.kind) == 200
