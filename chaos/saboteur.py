@@ -17,7 +17,7 @@ BUSY_WITHIN_SECONDS = 6.0
 """How long a kill waits for the process to have work in flight."""
 
 LOOK_SECONDS = 0.002
-READY_WITHIN_SECONDS = 60.0
+READY_WITHIN_SECONDS = 120.0
 STARTED_WITHIN_SECONDS = (0.3, 1.5)
 EVIDENCE_WITHIN_SECONDS = 10.0
 

@@ -113,14 +113,7 @@ class Shopper(Actor):
         if random.random() < RESTOCKED_SHARE:
             await self._adjust_stock()
         wish = await self._wish()
-        quote = await self.ask("POST", "/checkout/preview", wish)
-        if not quote.is_done:
-            return
-        if wish.get("use_points"):
-            wish["use_points"] = min(wish["use_points"], quote.body["spendable_points"])
-            quote = await self.ask("POST", "/checkout/preview", wish)
-            wish["use_points"] = quote.body["points_used"]
-            quote = await self.ask("POST", "/checkout/preview", wish)
+        quote = await self._quote(wish)
         if not quote.is_done:
             return
         placed = await self.journalled(
@@ -140,6 +133,15 @@ class Shopper(Actor):
             self._market.follow(self._finish(placed.body, outcome))
         else:
             await self._finish(placed.body, outcome)
+
+    async def _quote(self, wish: Body) -> Answer:
+        """The price of a wish, whose points are lowered to what may be used."""
+        quote = await self.ask("POST", "/checkout/preview", wish)
+        wanted = wish.get("use_points")
+        while wanted and quote.is_done and quote.body["points_used"] != wish["use_points"]:
+            wish["use_points"] = min(wish["use_points"], quote.body["points_used"])
+            quote = await self.ask("POST", "/checkout/preview", wish)
+        return quote
 
     async def _wish(self) -> Body:
         random, goods = self.random, self._market.goods
