@@ -14,7 +14,7 @@ from shared.messaging.inbox import Inbox
 from shared.messaging.outbox import Outbox
 from tests.chaos.post import Post
 
-LONGEST_HOLD_SECONDS = 3.0
+LONGEST_HOLD_SECONDS = 15.0
 
 
 @contextmanager

@@ -6,9 +6,9 @@ own, and what the shop and WeChat knew before is taken out of the evidence.
 """
 
 import asyncio
-import contextlib
 import copy
 import json
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -50,9 +50,12 @@ ADDRESS = {
     "street": "北京路 1 号",
 }
 PRICE_FEN = 4_999
-DRAIN_SECONDS = 15.0
+STUCK_SECONDS = 10.0
+"""How long nothing moves when nothing ever will."""
 
-_HURRY = text("UPDATE stalled_events SET next_attempt_at = now() WHERE state = 'waiting'")
+_HURRY = text(
+    "UPDATE stalled_events SET next_attempt_at = now() WHERE state = 'waiting' RETURNING reaction, attempts"
+)
 _LEFT_OVER = (
     text("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL"),
     text("DELETE FROM stalled_events"),
@@ -240,21 +243,25 @@ class Stage:
         await self.drain()
 
     async def drain(self) -> None:
-        """Until nothing is left to do, or nothing that ever gets done; stalled events are tried again at once."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while not await self._is_at_rest():
-                    await self._everywhere(_HURRY)
-                    await asyncio.sleep(0.05)
+        """Until nothing is left to do, or nothing moves any more; stalled events are tried again at once."""
+        left: object = None
+        since = time.monotonic()
+        while (now_left := await self._left()) is not None:
+            if now_left != left:
+                left, since = now_left, time.monotonic()
+            elif time.monotonic() - since > STUCK_SECONDS:
+                return
+            await asyncio.sleep(0.05)
 
-    async def _is_at_rest(self) -> bool:
-        """Whether WeChat has told everything, and the shop has done what follows from it."""
-        totals = (await self.books())["totals"]
+    async def _left(self) -> object:
+        """What WeChat has not told yet, what the shop has not done yet, and how often it tried; None at rest."""
+        notices = (await self.books())["totals"]["pending_notices"]
+        tries = await self._everywhere(_HURRY)
         try:
             await self.shop.platform.settle(0.25)
-        except NotSettled:
-            return False
-        return not totals["pending_notices"]
+        except NotSettled as unfinished:
+            return notices, tries, str(unfinished)
+        return (notices, tries) if notices else None
 
     async def sweep(self) -> None:
         """Throw away what a rehearsal left unfinished."""
@@ -309,10 +316,14 @@ class Stage:
         found: Row = answer.body
         return found
 
-    async def _everywhere(self, statement: Any) -> None:
+    async def _everywhere(self, statement: Any) -> list[Any]:
+        """Execute a statement in every service's database; what it returned."""
+        returned: list[Any] = []
         for service in self.shop.platform.workers:
             async with begin(self.shop.platform.resources[service].engine) as work:
-                await work.connection.execute(statement)
+                done = await work.connection.execute(statement)
+                returned += done.all() if done.returns_rows else []
+        return returned
 
 
 @asynccontextmanager
