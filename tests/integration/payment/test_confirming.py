@@ -1,4 +1,7 @@
-"""An operator asks WeChat about a payment; only WeChat's word counts (P3, P5; issue 3, point 2)."""
+"""An operator asks WeChat about a payment; only WeChat's word counts (P3, P5; issue 3, point 2).
+
+Of many who ask at once a busy machine may leave some without WeChat's answer: they are told that it is unknown.
+"""
 
 import asyncio
 from typing import Any
@@ -61,14 +64,15 @@ async def test_sixteen_operators_at_once_count_a_payment_once(till: Till) -> Non
     order, collected = await unannounced(till)
     answers = await asyncio.gather(*(confirm(till, order) for _ in range(16)))
     told = all_of_many(answers, 200)
-    assert {each["finding"] for each in told} == {"paid"}
+    assert {each["finding"] for each in told} - {"unknown"} == {"paid"}
     assert len((await till.detail(order))["ledger"]) == 2
     assert len(await till.announced(collected["payment_id"])) == 1
     logged = await till.rows(
         "SELECT action, after FROM audit_log WHERE subject = :subject", subject=f"payment/{order['order_id']}"
     )
     assert [each["action"] for each in logged] == ["payment.confirm"] * len(told)
-    assert logged[0]["after"] == {"finding": "paid", "answers": {order["order_number"]: "paid"}}
+    found = {"finding": "paid", "answers": {order["order_number"]: "paid"}}
+    assert found in [each["after"] for each in logged]
 
 
 async def test_money_found_for_a_closed_payment_goes_back_once(till: Till) -> None:
@@ -78,7 +82,7 @@ async def test_money_found_for_a_closed_payment_goes_back_once(till: Till) -> No
     assert (await till.close(order)).json() == {"status": "closed"}
     await till.wechat.pay(order["order_number"], collected["request_payment"], late=True)
     answers = await asyncio.gather(*(confirm(till, order) for _ in range(16)))
-    assert {each["finding"] for each in all_of_many(answers, 200)} == {"surplus"}
+    assert {each["finding"] for each in all_of_many(answers, 200)} - {"unknown"} == {"surplus"}
     await till.ask_until_refunded(order)
     found = await confirmed(till, order)
     assert (found["finding"], found["payment"]["status"]) == ("surplus", "closed")
