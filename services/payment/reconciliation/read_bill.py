@@ -154,17 +154,18 @@ async def _read_file(
     until: float,
     at: datetime,
 ) -> bool:
-    """Read on from where the day stands; whether the file is not needed any more."""
+    """Read on from where the day stands, a batch at least; whether the file is not needed any more."""
     with await asyncio.to_thread(OpenBill, path, FORMS[kind]) as file:
         await asyncio.to_thread(file.skip, before.position)
-        while monotonic() < until:
+        while True:
             batch = await asyncio.to_thread(_take, file, before.position, pace.rows, resources.account)
             if not await _keep(resources, before, kind, batch, file.summary, at=at):
                 return False
             if file.summary is not None:
                 return True
+            if monotonic() >= until:
+                return False
             before = replace(before, position=before.position + batch.size)
-    return False
 
 
 class _Batch:

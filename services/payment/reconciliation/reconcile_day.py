@@ -32,11 +32,9 @@ READS = {Step.READ_TRADES: BillKind.TRADE, Step.READ_FUNDS: BillKind.FUND}
 async def reconcile_day(
     resources: PaymentResources, bill_on: date, *, at: datetime, pace: Pace = USUAL_PACE
 ) -> datetime | None:
-    """Go on with a day for a while; returns when to go on, None when nothing is left to do."""
+    """Go on with a day for a while, a batch at least; returns when to go on, None when nothing is left to do."""
     until = monotonic() + pace.seconds
     while (day := await _find(resources, bill_on)) is not None and day.status is Status.RUNNING:
-        if monotonic() >= until:
-            return at
         try:
             await _step(resources, day, pace=pace, until=until, at=at)
         except BillNotReady as error:
@@ -52,6 +50,8 @@ async def reconcile_day(
         except WeChatPayRefused as error:
             is_over = bill_on < first_kept_day(at)
             return await _wait(resources, day, str(error), until=None if is_over else at + REFUSED_PAUSE)
+        if monotonic() >= until:
+            return at
     return None
 
 

@@ -163,6 +163,25 @@ async def test_a_reading_that_is_killed_goes_on_with_the_next_row(books: Bookkee
     assert await _row_numbers(books, "fund_bill_rows", day) == list(range(1, 2 * ROWS + 1))
 
 
+async def test_every_turn_gets_on_however_little_time_it_has(books: Bookkeeping) -> None:
+    day = await _busy_day(books)
+    assert (await books.ask(day)).status_code == 202
+
+    async def turn() -> bool:
+        at = books.till.clock.now()
+        pace = Pace(rows=15, seconds=0)
+        return await reconcile_day(books.till.resources, day, at=at, pace=pace) is not None
+
+    turns = 1
+    while await turn():
+        turns += 1
+        assert turns < 40
+
+    assert turns > 5
+    assert (await books.view(day))["status"] == "closed"
+    assert await _row_numbers(books, "trade_bill_rows", day) == list(range(1, ROWS + 1))
+
+
 async def test_two_workers_at_once_read_and_compare_every_row_once(books: Bookkeeping) -> None:
     day = await _busy_day(books)
     (some,) = await books.till.rows(
