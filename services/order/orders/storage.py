@@ -35,7 +35,8 @@ _MOVE = text(
     " WHERE id = :id AND version = CAST(:version AS integer) - 1 RETURNING id)"
     " INSERT INTO order_history (order_id, version, status, reason, actor_kind, actor_id, at)"
     " SELECT id, CAST(:version AS integer), CAST(:status AS text), CAST(:reason AS text),"
-    " CAST(:actor_kind AS text), CAST(:actor_id AS uuid), CAST(:at AS timestamptz) FROM moved"
+    " CAST(:actor_kind AS text), CAST(:actor_id AS uuid), greatest(CAST(:at AS timestamptz), (SELECT h.at"
+    "  FROM order_history h WHERE h.order_id = moved.id AND h.version = CAST(:version AS integer) - 1)) FROM moved"
 )
 _SET_REFUNDED = text(
     "UPDATE orders SET refunded_fen = refunded_fen + :refund_fen"
@@ -90,7 +91,10 @@ class Orders:
         return await self.save(order.to(status, at=at), by=by, at=at, reason=reason)
 
     async def save(self, moved: Order, *, by: Actor, at: datetime, reason: str | None) -> Order:
-        """Write an order that was moved one step; raises ConcurrentChange."""
+        """Write an order that was moved one step; raises ConcurrentChange.
+
+        Whoever waited for the order brings the time at which the waiting began: history does not go back to it (M10).
+        """
         closes = moved.status in (OrderStatus.CLOSING, OrderStatus.CLOSED)
         written = await self._connection.execute(
             _MOVE,

@@ -8,6 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
+from services.order.orders.domain import SYSTEM, OrderStatus
+from services.order.orders.storage import Orders
+from shared.database import begin
 from shared.events import OrderClosed, OrderPaid, PaymentSucceeded
 from shared.ids import new_id
 from tests.integration.order.market import Market
@@ -68,6 +71,23 @@ async def test_a_success_that_is_told_five_times_counts_once(market: Market) -> 
     await asyncio.gather(*(market.hear(event) for _ in range(2)))
     assert await market.history(order) == [(1, "creating"), (2, "pending_pay"), (3, "paid")]
     assert len(await market.announced(order, OrderPaid)) == 1
+
+
+async def test_a_step_that_waited_for_another_is_not_told_before_it(market: Market) -> None:
+    buyer, sku_id = await market.buyer(), await market.sku()
+    order = await market.order(buyer, {sku_id: 1})
+    later = market.clock.now() + timedelta(seconds=5)
+    async with begin(market.resources.engine) as work:
+        orders = Orders(work.connection)
+        locked = await orders.lock(UUID(order["order_id"]))
+        await orders.move(locked, OrderStatus.CLOSING, by=SYSTEM, at=later, reason="unpaid")
+    await market.hear(payment_succeeded(order, market))
+    rows = await market.rows(
+        "order",
+        "SELECT status, at FROM order_history WHERE order_id = :id ORDER BY version DESC LIMIT 2",
+        id=order["order_id"],
+    )
+    assert [(row["status"], row["at"]) for row in rows] == [("paid", later), ("closing", later)]
 
 
 async def test_a_payment_of_another_amount_moves_nothing_and_waits_for_an_operator(market: Market) -> None:
