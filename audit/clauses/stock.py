@@ -74,7 +74,7 @@ _WANTED = f"""
       FROM orders o LEFT JOIN order_history h ON h.order_id = o.id AND h.version = o.version
      WHERE {in_scope("o.id")}
     UNION ALL
-    SELECT a.id, 'exchange ' || a.status, h.at,
+    SELECT a.id, 'exchange ' || CASE WHEN a.refund_id IS NULL THEN a.status ELSE 'refunded' END, h.at,
            (SELECT string_agg(format('%s×%s', a_l.quantity, l.sku_id), ' ' ORDER BY l.sku_id)
               FROM after_sale_lines a_l JOIN order_lines l ON l.id = a_l.order_line_id WHERE a_l.after_sale_id = a.id)
       FROM after_sales a JOIN after_sale_history h ON h.after_sale_id = a.id AND h.version = a.version
