@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway.routes import ROUTES, Access, Route
 
+SCHEMAS = "#/components/schemas/"
 REFERENCE = re.compile(r" \((?:[A-Z]+-?\d+|\w+\.md)[^)]*\)")
 """A rule's source in a docstring, e.g. (LG-01): of no use to a client."""
 
@@ -135,14 +136,11 @@ def _operation_id(route: Route) -> str:
 def _renamed(value: Any, service: str) -> Any:
     """The same, with schema names led by the service's, so that two services may use one name."""
     if isinstance(value, dict):
-        return {
-            key: each.replace("#/components/schemas/", f"#/components/schemas/{service}.")
-            if key == "$ref" and isinstance(each, str)
-            else _renamed(each, service)
-            for key, each in value.items()
-        }
+        return {key: _renamed(each, service) for key, each in value.items()}
     if isinstance(value, list):
         return [_renamed(each, service) for each in value]
+    if isinstance(value, str) and value.startswith(SCHEMAS):
+        return f"{SCHEMAS}{service}.{value.removeprefix(SCHEMAS)}"
     return value
 
 
