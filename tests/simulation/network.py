@@ -7,7 +7,7 @@ from starlette.types import ASGIApp
 
 from shared.http.services import Answer, LocalExchange, ServiceUnavailable
 from tests.simulation.processes import Killed, Process
-from tests.simulation.world import World
+from tests.simulation.world import NEVER_SECONDS, World
 
 LONGEST_SECONDS = 3600.0
 """A server works on although its caller has given up."""
@@ -28,8 +28,9 @@ class SimulatedExchange:
         words = f"{method} {service}{target.partition('?')[0]}"
         answer: asyncio.Future[Answer] = world.loop.create_future()
 
-        async def serve(*, is_lost: bool) -> None:
+        async def serve(*, is_lost: bool, wanders: float = 0.0) -> None:
             try:
+                await asyncio.sleep(wanders)
                 await world.gate(f"serves {words}")
                 said = await self._apps.send(service, method, target, headers, body, seconds=LONGEST_SECONDS)
                 world.note(f"answers {words} with {said.status}")
@@ -45,7 +46,9 @@ class SimulatedExchange:
                 await world.gate(f"calls {words}")
                 if not server.is_alive:
                     raise ServiceUnavailable(headers={"retry-after": "1"}, service=service)
-                if not world.happens(world.faults.lose_call):
+                if world.happens(world.faults.lose_call):
+                    server.spawn(serve(is_lost=True, wanders=world.dice.choice((7.0, 30.0, NEVER_SECONDS))))
+                else:
                     server.spawn(serve(is_lost=world.happens(world.faults.lose_answer)))
                     if world.happens(world.faults.double):
                         world.note(f"doubled: {words}")

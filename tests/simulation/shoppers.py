@@ -116,7 +116,7 @@ class People:
             case "pay twice":
                 await asyncio.gather(self._pay(person, order), self._pay(person, order))
             case "pay late":
-                await asyncio.sleep(self._dice.uniform(800, 1000))
+                await asyncio.sleep(self._dice.uniform(850, 905))
                 await self._pay(person, order)
             case _:
                 return

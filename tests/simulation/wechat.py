@@ -18,7 +18,7 @@ from tests.simulation.processes import Process
 from tests.simulation.world import World
 
 NOTICE_PAUSES = (0.0, 15.0, 15.0, 30.0, 180.0, 600.0, 1200.0, 1800.0)
-SLOW_BANK = 0.4
+SLOW_BANK = 0.5
 """How often the bank takes so long that the order may be closed meanwhile."""
 REFUND_SETTLES_AFTER = (1.0, 30.0, 400.0)
 

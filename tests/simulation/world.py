@@ -39,7 +39,7 @@ class Faults:
             return dice.choice((0.0, most / 4, most))
 
         return cls(
-            crash=rate(0.008),
+            crash=rate(0.012),
             lose_call=rate(0.03),
             lose_answer=rate(0.04),
             double=rate(0.15),
