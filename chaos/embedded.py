@@ -22,6 +22,8 @@ from deploy.local.processes import command_of
 class EmbeddedPlatform:
     """The running process; its own supervisor looks after PostgreSQL and the simulator."""
 
+    takes_wechat_along: bool = True
+
     def __init__(
         self, folder: Path, process: Supervised, outages: Outages, tally: Tally, *, port: int
     ) -> None:

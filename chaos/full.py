@@ -39,6 +39,8 @@ SERVERS_FROM, WIRES_FROM = 50, 60
 class FullPlatform:
     """The running platform."""
 
+    takes_wechat_along: bool = False
+
     def __init__(self, folder: Path, *, port: int) -> None:
         self.folder = folder
         self.outages = Outages()

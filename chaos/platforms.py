@@ -16,6 +16,8 @@ class Platform(Protocol):
     simulator_url: str
     outages: Outages
     postgres: LocalPostgres
+    takes_wechat_along: bool
+    """Whether a kill of its process ends the simulator too."""
 
     @property
     def owner_password(self) -> str:

@@ -110,8 +110,7 @@ async def run_chaos(options: Options) -> Report:
         load_ended = time.monotonic()
         await saboteur.finish()
         clock.lap("load")
-        with suppress(aiohttp.ClientError, TimeoutError):
-            await wechat.look()
+        await wechat.look()
         try:
             await until_at_rest(platform, seconds=REST_SECONDS, say=_say)
         except NeverAtRest as error:

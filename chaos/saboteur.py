@@ -89,11 +89,20 @@ class Saboteur:
                 await self._platform.ready(target)
         in_flight = await self._until_busy(target) if not fault.how["starting"] else 0
         lost_before = self._tally.unknown.total()
+        if self._platform.takes_wechat_along:
+            await self._wechat.look()
+            self._under_way.add(asyncio.create_task(self._remind_wechat(target)))
         await self._platform.kill(target, with_database=fault.how["with_database"])
         await self._note(fault)
         lost = await self._until_lost(lost_before) if not in_flight else 0
         evidence = {"in_flight": in_flight, "starting": fault.how["starting"], "calls_lost": lost}
         self.executed.append(Executed(fault, evidence, bool(in_flight or lost or fault.how["starting"])))
+
+    async def _remind_wechat(self, target: str) -> None:
+        """Give a simulator that was started again its rules again."""
+        await asyncio.sleep(1)
+        await self._platform.ready(target)
+        await self._wechat.look()
 
     async def _until_busy(self, target: str) -> int:
         loop = asyncio.get_running_loop()

@@ -1,9 +1,13 @@
 """Faults at WeChat: rules for the simulator, and how often each of them bit."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
 
+from chaos.calls import FIRST_PAUSE_SECONDS
+
+TRIES = 20
 Rule = dict[str, Any]
 
 
@@ -22,10 +26,19 @@ class WeChatFaults:
         await self.look()
         self.planned += sum(rule["times"] for rule in rules)
         self._waiting += [dict(rule) for rule in rules]
-        await self._put()
+        await self.look()
 
     async def look(self) -> None:
         """Learn what has bitten; a simulator that was restarted has forgotten its rules and gets them again."""
+        for _ in range(TRIES):
+            try:
+                await self._look()
+            except (aiohttp.ClientError, TimeoutError):
+                await asyncio.sleep(FIRST_PAUSE_SECONDS)
+            else:
+                return
+
+    async def _look(self) -> None:
         async with self._http.get(self._url) as answer:
             shown = (await answer.json())["rules"]
         if len(shown) != len(self._waiting):
