@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import signal
 import sys
@@ -23,6 +24,8 @@ PORT = 9180
 def main() -> None:
     """Run once and say what came of it."""
     options = _options()
+    for client in ("aio_pika", "aiormq"):  # a broker that goes away is no news here
+        logging.getLogger(client).setLevel(logging.CRITICAL)
     reports: list[Report] = []
 
     async def once() -> None:
