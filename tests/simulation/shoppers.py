@@ -112,7 +112,7 @@ class People:
             case "cancel":
                 await self._cancel(person, order)
             case "pay and cancel":
-                await asyncio.gather(self._pay(person, order), self._cancel(person, order))
+                await asyncio.gather(self._pay(person, order, hesitates=0.5), self._cancel(person, order))
             case "pay twice":
                 await asyncio.gather(self._pay(person, order), self._pay(person, order))
             case "pay late":
@@ -124,13 +124,13 @@ class People:
             await asyncio.sleep(self._dice.choice((1.0, 10.0, 60.0)))
             await asyncio.gather(*(self._refund(order) for _ in range(self._dice.choice((1, 1, 2)))))
 
-    async def _pay(self, person: Person, order: dict[str, Any]) -> None:
+    async def _pay(self, person: Person, order: dict[str, Any], *, hesitates: float | None = None) -> None:
         asked = await self._ask(person.principal, "POST", f"/orders/{order['order_id']}/pay")
         if asked is None or asked.status != 200:
             return
         parameters = orjson.loads(asked.body)["request_payment"]
         if parameters is not None:
-            await asyncio.sleep(self._dice.choice((0.5, 2.0, 100.0)))
+            await asyncio.sleep(hesitates or self._dice.choice((0.5, 2.0, 100.0)))
             await self._shop.wechat.pay(parameters["package"].removeprefix("prepay_id="))
 
     async def _cancel(self, person: Person, order: dict[str, Any]) -> None:
