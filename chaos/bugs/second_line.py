@@ -29,6 +29,6 @@ SECOND_LINE: Mapping[str, Sequence[str]] = {
         "ALTER TABLE stock_levels DROP CONSTRAINT stock_levels_reserved_check",
     ),
     "order": (_NO_REFUND_CHECKS,),
-    "member": (_NO_UNIQUE_SOURCES,),
+    "member": (_NO_UNIQUE_SOURCES, "ALTER TABLE outbox DROP CONSTRAINT outbox_event_id_key"),
     "payment": (_NO_UNIQUE_SOURCES,),
 }

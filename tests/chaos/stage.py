@@ -30,7 +30,6 @@ from chaos.outages import Outages
 from deploy.local.platform import NotSettled
 from deploy.local.postgres_roles import owner_of
 from shared import worker
-from shared.clock import ManualClock
 from shared.database import begin
 from shared.ids import new_id
 from shared.messaging import relay
@@ -71,6 +70,20 @@ _NEW = {
     "parked": "event_id",
 }
 """What is new since the opening, by what a row is known."""
+
+
+class SpringingClock:
+    """The machine's clock, set forward whenever a rehearsal wants it: WeChat's goes on as well."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        """Spring forward."""
+        self._ahead += by
 
 
 class Shopper(Actor):
@@ -229,7 +242,7 @@ class Stage:
 
     shop: Shop
     wechat: WeChat
-    clock: ManualClock
+    clock: SpringingClock
     post: Post
     owner: Actor
     _seen: tuple[Row, Row] | None = None
@@ -277,8 +290,9 @@ class Stage:
         return seen
 
     async def before(self, sku_id: str) -> tuple[Row, Row]:
-        """What was seen last, and a new SKU."""
+        """What was seen last, unless something happened since, and a new SKU."""
         opening, books = self._seen or await self.look("", {})
+        self._seen = None
         level = (await self.owner.ask("GET", f"/operator/skus/{sku_id}/stock")).body
         return {**opening, "stock": [level | {"adjustments": []}], "members": []}, books
 
@@ -329,7 +343,7 @@ class Stage:
 @asynccontextmanager
 async def open_stage(folder: Path) -> AsyncIterator[Stage]:
     """A shop whose workers are impatient and whose databases stop nothing."""
-    clock, post = ManualClock(datetime.now(UTC)), Post()
+    clock, post = SpringingClock(), Post()
     with _impatient():
         async with (
             open_wechat(folder) as wechat,
