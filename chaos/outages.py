@@ -8,6 +8,10 @@ AFTERWARDS_SECONDS = 1.0
 """Calls that began just after a part came back may still meet a connection that broke."""
 
 
+BEFORE_SECONDS = 0.5
+"""Callers see a connection break a moment before the supervisor sees the end of its process."""
+
+
 @dataclass(slots=True)
 class Outage:
     """A part that was away; `ended` is None while it is."""
@@ -45,7 +49,8 @@ class Outages:
     def during(self, began: float, ended: float) -> bool:
         """Whether anything was away at any moment between two."""
         return any(
-            outage.began <= ended and (outage.ended is None or began <= outage.ended + AFTERWARDS_SECONDS)
+            outage.began - BEFORE_SECONDS <= ended
+            and (outage.ended is None or began <= outage.ended + AFTERWARDS_SECONDS)
             for outage in self.all
         )
 
