@@ -143,18 +143,21 @@ class TimerLoop(Generic[R]):
 
 async def _finish(work: UnitOfWork, ran: Sequence[_Ran]) -> None:
     """What ran is done or due again, all in one transaction; a timer that was set again meanwhile keeps its new due time."""
-    done = [timer for timer, due_at in ran if due_at is None]
+    ran = sorted(ran, key=lambda each: each[0].id)
+    done = [(timer, due_at) for timer, due_at in ran if due_at is None]
     again = [(timer, due_at) for timer, due_at in ran if due_at is not None]
     if done:
         await work.connection.execute(_DONE, _keys(done))
     if again:
-        values = _keys([timer for timer, _ in again]) | {"due_at": [due_at for _, due_at in again]}
+        values = _keys(again) | {"due_at": [due_at for _, due_at in again]}
         await work.connection.execute(_AGAIN, values)
 
 
-def _keys(timers: Sequence[Timer]) -> dict[str, Any]:
-    timers = sorted(timers, key=lambda timer: timer.id)
-    return {"ids": [timer.id for timer in timers], "generations": [timer.generation for timer in timers]}
+def _keys(ran: Sequence[_Ran]) -> dict[str, Any]:
+    return {
+        "ids": [timer.id for timer, _ in ran],
+        "generations": [timer.generation for timer, _ in ran],
+    }
 
 
 async def _pause(work: UnitOfWork, timer: Timer, error: Exception) -> None:

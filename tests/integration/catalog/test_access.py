@@ -9,7 +9,7 @@ from tests.integration.catalog.goods import Catalog
 from tests.support.shop import Caller
 
 WRITERS = {"owner", "operations"}
-THE_KERNELS = ("/operator/events", "/operator/audit-log", "/operator/parked-events")
+THE_KERNELS = ("/operator/events", "/operator/audit-log", "/operator/backlog", "/operator/parked-events")
 
 
 def operations(catalog: Catalog, beginning: str) -> list[tuple[str, str]]:

@@ -47,6 +47,7 @@ async def open_books(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 @pytest_asyncio.fixture(loop_scope="session")
 async def books(open_books: Bookkeeping) -> AsyncIterator[Bookkeeping]:
     """The books, with a WeChat that bills rightly and takes its usual fee."""
+    await open_books.till.align()
     await open_books.till.wechat.faults()
     await open_books.till.rules(
         refund_settles_as="SUCCESS",
@@ -64,6 +65,7 @@ async def books(open_books: Bookkeeping) -> AsyncIterator[Bookkeeping]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def till(open_till: Till) -> AsyncIterator[Till]:
     """The till, with a WeChat that behaves, settles refunds at once and knows no pause between them."""
+    await open_till.align()
     await open_till.wechat.faults()
     await open_till.rules(
         refund_settles_as="SUCCESS",

@@ -16,7 +16,8 @@ FAULTS = {
     "truncated": {"kind": "truncated"},
     "bad-signature": {"kind": "bad_signature"},
 }
-Go = Callable[[], Awaitable[None]]
+Go = Callable[..., Awaitable[None]]
+"""Makes WeChat misbehave about one number, named as the rule matches it."""
 
 
 def silent(answer: httpx.Response) -> None:
@@ -25,7 +26,7 @@ def silent(answer: httpx.Response) -> None:
 
 async def prepaying(till: Till, go_wrong: Go) -> None:
     order = await till.order()
-    await go_wrong()
+    await go_wrong(out_trade_no=order["order_number"])
     silent(await till.put(order))
     collected = await till.collect(order)
     await till.wechat.pay(order["order_number"], collected["request_payment"])
@@ -40,7 +41,7 @@ async def querying(till: Till, go_wrong: Go) -> None:
     await till.wechat.faults(ELSEWHERE)
     collected = await till.collect(order)
     await till.wechat.pay(order["order_number"], collected["request_payment"])
-    await go_wrong()
+    await go_wrong(out_trade_no=order["order_number"])
     silent(
         await till.shop.as_service("order").get(
             "payment", f"/internal/payments/{order['order_id']}?refresh=true"
@@ -53,7 +54,7 @@ async def querying(till: Till, go_wrong: Go) -> None:
 async def closing(till: Till, go_wrong: Go) -> None:
     order = await till.order()
     await till.collect(order)
-    await go_wrong()
+    await go_wrong(out_trade_no=order["order_number"])
     silent(await till.close(order))
     assert await till.status(order) == "paying"
     assert (await till.close(order)).json() == {"status": "closed"}
@@ -64,8 +65,8 @@ async def closing(till: Till, go_wrong: Go) -> None:
 async def refunding(till: Till, go_wrong: Go) -> None:
     order = await till.paid_order()
     await till.run_timers()
-    await till.request_refund(order, 700)
-    await go_wrong()
+    asked = await till.request_refund(order, 700)
+    await go_wrong(out_refund_no=asked.refund_number)
     await till.run_timers()
     await till.ask_until_refunded(order)
     assert [each["amount"]["refund"] for each in await till.platform_refunds(order["order_number"])] == [700]
@@ -75,10 +76,10 @@ async def refunding(till: Till, go_wrong: Go) -> None:
 async def querying_a_refund(till: Till, go_wrong: Go) -> None:
     order = await till.paid_order()
     await till.wechat.faults(ELSEWHERE)
-    await till.request_refund(order, 700)
+    asked = await till.request_refund(order, 700)
     await till.run_timers()
     await till.advance(seconds=6)
-    await go_wrong()
+    await go_wrong(out_refund_no=asked.refund_number)
     await till.run_timers()
     assert [each["status"] for each in (await till.detail(order))["refunds"]] == ["processing"]
     await till.advance(seconds=31)
@@ -110,8 +111,9 @@ async def test_a_call_that_goes_wrong_decides_nothing_and_is_made_again_under_it
     notices = [] if api == "prepay" else [ELSEWHERE]
     hosts = 2 if action["kind"] == "truncated" else 1  # a connection that was cut is tried at the second host
 
-    async def go_wrong() -> None:
-        await till.wechat.faults(*notices, {"match": {"api": api}, "times": hosts, "action": action})
+    async def go_wrong(**about: str) -> None:
+        rule = {"match": {"api": api, **about}, "times": hosts, "action": action}
+        await till.wechat.faults(*notices, rule)
 
     began = time.monotonic()
     await STORIES[api](till, go_wrong)

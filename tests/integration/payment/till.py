@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +106,12 @@ class Till:
 
     async def rules(self, **rules: Any) -> None:
         (await self.wechat.control.put("/rules", json=rules)).raise_for_status()
+
+    async def align(self) -> None:
+        """WeChat's clock runs, and ours stands: set it to ours before they are minutes apart."""
+        offset = (self.clock.now() - datetime.now(UTC)).total_seconds()
+        answer = await self.wechat.control.put("/clock", json={"offset_seconds": offset})
+        answer.raise_for_status()
 
     async def advance(self, **by: float) -> None:
         """Move our clock and WeChat's."""

@@ -29,7 +29,7 @@ _FILL = text(
     "INSERT INTO timers (id, kind, key, due_at) SELECT gen_random_uuid(), :kind, n::text,"
     " now() + n * interval '1 second' / :count FROM generate_series(1, :count) AS n"
 )
-_RAN = text("INSERT INTO effects (reaction, event_id) VALUES ('timer', :id) ON CONFLICT DO NOTHING")
+_RAN = text("INSERT INTO inbox (reaction, event_id) VALUES ('timer', :id) ON CONFLICT DO NOTHING")
 
 
 async def ring(engine: AsyncEngine, timer: Timer) -> datetime | None:
@@ -64,7 +64,7 @@ async def measure(url: str, *, count: int, loops: int) -> None:
     late.sort()
     async with reading(engine) as connection:
         left = (await connection.execute(text("SELECT count(*) FROM timers"))).scalar_one()
-        effects = (await connection.execute(text("SELECT count(*) FROM effects"))).scalar_one()
+        effects = (await connection.execute(text("SELECT count(*) FROM inbox"))).scalar_one()
     await engine.dispose()
     print(
         f"{len(late)} runs, {effects} effects, {left} left; {count / seconds:.0f} timers a second in {seconds:.0f} s"

@@ -269,6 +269,23 @@ async def test_a_stop_in_good_order_finishes_the_timers_in_hand(alarm: Alarm) ->
     assert await alarm.count() == 0
 
 
+async def test_each_timer_of_a_batch_runs_again_at_its_own_time(engine: AsyncEngine) -> None:
+    alarm = Alarm(engine)
+
+    async def run(_: None, timer: Timer) -> datetime | None:
+        return None if timer.key == "done" else AT + timedelta(seconds=int(timer.key))
+
+    alarm.run = run
+    keys = ["done", *(str(number) for number in random.Random(3).sample(range(1, 1000), 20))]
+    for offset, key in enumerate(keys):
+        await alarm.set(key, due_at=AT - timedelta(seconds=offset))
+    assert await alarm.loop().run_due() == 21
+    async with begin(engine) as work:
+        query = text("SELECT key, due_at FROM timers WHERE kind = :kind")
+        found = {key: due_at for key, due_at in await work.connection.execute(query, {"kind": alarm.kind})}
+    assert found == {key: AT + timedelta(seconds=int(key)) for key in keys if key != "done"}
+
+
 async def test_loops_that_are_killed_again_and_again_lose_no_timer_and_take_effect_once(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,7 +297,7 @@ async def test_loops_that_are_killed_again_and_again_lose_no_timer_and_take_effe
         await asyncio.sleep(0.002)
         async with begin(engine) as work:
             await work.connection.execute(
-                text("INSERT INTO effects (reaction, event_id) VALUES (:kind, :id) ON CONFLICT DO NOTHING"),
+                text("INSERT INTO inbox (reaction, event_id) VALUES (:kind, :id) ON CONFLICT DO NOTHING"),
                 {"kind": alarm.kind, "id": timer.id},
             )
         return None
@@ -299,5 +316,5 @@ async def test_loops_that_are_killed_again_and_again_lose_no_timer_and_take_effe
         kills += 2
     assert kills >= 4
     assert {timer.key for timer in alarm.ran} == {str(number) for number in range(200)}
-    effects = "SELECT count(*) FROM effects WHERE reaction = :kind"
+    effects = "SELECT count(*) FROM inbox WHERE reaction = :kind"
     assert await scalar(engine, effects, kind=alarm.kind) == 200
