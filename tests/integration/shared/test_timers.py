@@ -282,7 +282,8 @@ async def test_each_timer_of_a_batch_runs_again_at_its_own_time(engine: AsyncEng
     assert await alarm.loop().run_due() == 21
     async with begin(engine) as work:
         query = text("SELECT key, due_at FROM timers WHERE kind = :kind")
-        found = {key: due_at for key, due_at in await work.connection.execute(query, {"kind": alarm.kind})}
+        rows = await work.connection.execute(query, {"kind": alarm.kind})
+        found = {row.key: row.due_at for row in rows}
     assert found == {key: AT + timedelta(seconds=int(key)) for key in keys if key != "done"}
 
 
