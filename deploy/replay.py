@@ -10,9 +10,8 @@ It needs the owners' rights, as migrating does; a shop may run meanwhile.
 
 import argparse
 import asyncio
-import importlib
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from sqlalchemy import text
@@ -20,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.layout import SERVICES
 from deploy.owners import owner_engine
+from deploy.reactions import all_reactions
 from shared.database import begin
-from shared.messaging.reactions import Reaction
 from shared.messaging.stalled import StalledEvents
 
 BATCH = 2_000
@@ -68,9 +67,9 @@ async def rebuild(name: str) -> int:
     Raises NothingToReplay. Forgetting and giving up the claims is one transaction, so whatever arrives meanwhile counts
     once. The reaction goes through the events at its own pace afterwards.
     """
-    reaction = next((each for each in reactions() if each.name == name), None)
+    reaction = next((each for each in all_reactions() if each.name == name), None)
     if reaction is None or reaction.forget is None:
-        known = ", ".join(sorted(each.name for each in reactions() if each.forget is not None))
+        known = ", ".join(sorted(each.name for each in all_reactions() if each.forget is not None))
         raise NothingToReplay(f"{name} keeps no projection. These do: {known}.")
     service = name.split(".")[0]
     async with owner_engine(service) as engine, begin(engine) as work:
@@ -101,13 +100,6 @@ async def parked(*, again: bool, services: Iterable[str] = SERVICES) -> int:
             count += len(events)
     print(f"{count} parked{', all of them are tried again' if again and count else ''}.")
     return count
-
-
-def reactions() -> Iterator[Reaction]:
-    """Every reaction of every service."""
-    for service in SERVICES:
-        for group in importlib.import_module(f"services.{service}.worker").REACTIONS:
-            yield from group.all
 
 
 def main() -> None:

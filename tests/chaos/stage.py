@@ -251,8 +251,7 @@ class Stage:
         """Move the shop's clock and WeChat's, and let what is due happen."""
         step = timedelta(**by)
         self.clock.advance(step)
-        answer = await self.wechat.control.put("/clock", json={"advance_seconds": step.total_seconds()})
-        answer.raise_for_status()
+        await self.wechat.advance(step)
         await self.drain()
 
     async def drain(self) -> None:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,16 @@ class WeChat:
     async def faults(self, *rules: dict[str, Any]) -> None:
         """Have WeChat misbehave by these rules (none: behave)."""
         (await self.control.put("/faults", json=list(rules))).raise_for_status()
+
+    async def keep_time(self, now: datetime) -> None:
+        """Its clock runs, and a test's stands: set it to that one before they are minutes apart."""
+        offset = (now - datetime.now(UTC)).total_seconds()
+        (await self.control.put("/clock", json={"offset_seconds": offset})).raise_for_status()
+
+    async def advance(self, step: timedelta) -> None:
+        """Move its clock."""
+        answer = await self.control.put("/clock", json={"advance_seconds": step.total_seconds()})
+        answer.raise_for_status()
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = await self.control.post(path, json=body)

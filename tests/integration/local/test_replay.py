@@ -11,7 +11,8 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from deploy.owners import owner_engine
-from deploy.replay import NothingToReplay, announce_again, parked, reactions, rebuild
+from deploy.reactions import all_reactions
+from deploy.replay import NothingToReplay, announce_again, parked, rebuild
 from shared.database import begin, reading
 from shared.events import Envelope, OrderPaid
 from shared.ids import new_id
@@ -74,7 +75,7 @@ async def test_a_projection_is_made_again_from_what_its_owners_announced(shop: S
 
 
 async def test_only_a_reaction_that_keeps_a_projection_can_be_made_again() -> None:
-    names = {reaction.name for reaction in reactions() if reaction.forget is not None}
+    names = {reaction.name for reaction in all_reactions() if reaction.forget is not None}
     assert names == {PROJECTION, "catalog.count-sales", "analytics.record-facts"}
     with pytest.raises(NothingToReplay, match=r"campaign\.redeem-coupon keeps no projection"):
         await rebuild("campaign.redeem-coupon")

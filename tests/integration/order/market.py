@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -80,17 +80,14 @@ class Market:
         await self.operate("order", "PUT", "/operator/freight-rule", {"fee_fen": 800, "free_from_fen": 9_900})
 
     async def align(self) -> None:
-        """WeChat's clock runs, and ours stands: set it to ours before they are minutes apart."""
-        offset = (self.clock.now() - datetime.now(UTC)).total_seconds()
-        answer = await self.shop.wechat.control.put("/clock", json={"offset_seconds": offset})
-        answer.raise_for_status()
+        """Set WeChat's clock to ours."""
+        await self.shop.wechat.keep_time(self.clock.now())
 
     async def advance(self, **by: float) -> None:
         """Move our clock and WeChat's, and let everything that is due happen."""
         step = timedelta(**by)
         self.clock.advance(step)
-        answer = await self.shop.wechat.control.put("/clock", json={"advance_seconds": step.total_seconds()})
-        answer.raise_for_status()
+        await self.shop.wechat.advance(step)
         await self.shop.platform.settle()
 
     async def settle(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -108,17 +108,14 @@ class Till:
         (await self.wechat.control.put("/rules", json=rules)).raise_for_status()
 
     async def align(self) -> None:
-        """WeChat's clock runs, and ours stands: set it to ours before they are minutes apart."""
-        offset = (self.clock.now() - datetime.now(UTC)).total_seconds()
-        answer = await self.wechat.control.put("/clock", json={"offset_seconds": offset})
-        answer.raise_for_status()
+        """Set WeChat's clock to ours."""
+        await self.wechat.keep_time(self.clock.now())
 
     async def advance(self, **by: float) -> None:
         """Move our clock and WeChat's."""
         step = timedelta(**by)
         self.clock.advance(step)
-        answer = await self.wechat.control.put("/clock", json={"advance_seconds": step.total_seconds()})
-        answer.raise_for_status()
+        await self.wechat.advance(step)
 
     async def run_timers(self) -> None:
         """Run every timer that is due now."""
