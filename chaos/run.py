@@ -35,7 +35,6 @@ from chaos.shoppers import Market, Shopper
 from chaos.wechat import WeChatFaults
 from deploy.local.home import PROJECT
 
-SHOPPERS_AT_ONCE = 10
 SAY_EVERY_SECONDS = 10.0
 STUCK_SECONDS = 120.0
 REST_SECONDS = 240.0
@@ -106,7 +105,7 @@ async def run_chaos(options: Options) -> Report:
         market = Market(door, goods, operator.token or "", options.size.orders, options.seed, saboteur.placed)
         doubling = _doubling(platform, options)
         load_began = time.monotonic()
-        await _shop(market, saboteur, report)
+        await _shop(market, options.size.shoppers_at_once, saboteur, report)
         load_ended = time.monotonic()
         await saboteur.finish()
         clock.lap("load")
@@ -161,7 +160,7 @@ async def _audit(folder: Path) -> dict[str, Any]:
     return {name: found[name] for name in ("exit_code", "violations") if name in found}
 
 
-async def _shop(market: Market, saboteur: Saboteur, report: Report) -> None:
+async def _shop(market: Market, at_once: int, saboteur: Saboteur, report: Report) -> None:
     """Shoppers come and go until there were enough orders; one line of progress every 10 seconds."""
     numbers = count(1)
 
@@ -169,7 +168,7 @@ async def _shop(market: Market, saboteur: Saboteur, report: Report) -> None:
         while not market.is_enough:
             await Shopper(market, next(numbers)).live()
 
-    crowd = [asyncio.create_task(come_and_go()) for _ in range(SHOPPERS_AT_ONCE)]
+    crowd = [asyncio.create_task(come_and_go()) for _ in range(at_once)]
     everything = asyncio.gather(*crowd)
     began = said = moved = time.monotonic()
     placed = 0

@@ -54,6 +54,7 @@ class Size:
 
     name: str
     orders: int
+    shoppers_at_once: int
     kills: int
     broker_restarts: int
     database_restarts: int
@@ -69,6 +70,7 @@ SIZES = {
         Size(
             name="tiny",
             orders=150,
+            shoppers_at_once=10,
             kills=1,
             broker_restarts=1,
             database_restarts=1,
@@ -80,6 +82,7 @@ SIZES = {
         Size(
             name="small",
             orders=1_000,
+            shoppers_at_once=10,
             kills=5,
             broker_restarts=1,
             database_restarts=1,
@@ -91,6 +94,7 @@ SIZES = {
         Size(
             name="full",
             orders=20_000,
+            shoppers_at_once=20,
             kills=30,
             broker_restarts=5,
             database_restarts=3,
