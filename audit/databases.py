@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
@@ -107,6 +108,9 @@ async def connect(url: str) -> "asyncpg.Connection[Row]":
         timeout=CONNECT_SECONDS,
         server_settings=SETTINGS,
     )
+    await connection.set_type_codec(
+        "numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text"
+    )
     return connection
 
 
@@ -118,6 +122,11 @@ async def fingerprints(connections: "Mapping[str, asyncpg.Connection[Row]]") -> 
 async def _now(connections: "Mapping[str, asyncpg.Connection[Row]]") -> datetime:
     instants = [await each.fetchval("SELECT clock_timestamp()") for each in connections.values()]
     return max(instants, default=datetime.now().astimezone())
+
+
+def _number(text: str) -> int | Decimal:
+    """A sum of integers is an integer again; asyncpg would make ``1E+4`` of 10000."""
+    return Decimal(text) if "." in text else int(text)
 
 
 def _named(name: str) -> str | None:

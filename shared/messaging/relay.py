@@ -31,9 +31,10 @@ LONGEST_PAUSE_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
 _CLAIM = text(
-    "UPDATE outbox SET claimed_until = now() + make_interval(secs => :lease), attempts = attempts + 1 WHERE id IN ("
+    "UPDATE outbox SET claimed_until = now() + make_interval(secs => :lease), attempts = attempts + 1"
+    " WHERE id = ANY(ARRAY("  # not IN: a plan may ask such a query again for each row, and take more than a batch
     " SELECT id FROM outbox WHERE sent_at IS NULL AND (claimed_until IS NULL OR claimed_until < now())"
-    " ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)"
+    " ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED))"
     " RETURNING id, event_id, type, envelope, attempts"
 )
 _HOLD = text(

@@ -55,7 +55,7 @@ _GIVE_UP = text(
 _DUE = text(
     "UPDATE stalled_events SET attempts = attempts + 1, next_attempt_at = now() + interval '60 seconds',"
     "  updated_at = now()"
-    " WHERE (reaction, event_id) IN ("
+    " WHERE (reaction, event_id) = ("  # not IN: a plan may ask such a query again for each row, and take them all
     "  SELECT reaction, event_id FROM stalled_events"
     "  WHERE state = 'waiting' AND next_attempt_at <= now() AND reaction = ANY(:reactions)"
     "  ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"

@@ -28,10 +28,11 @@ LEASE_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 300
 
 _CLAIM = text(
-    "UPDATE timers SET leased_until = now() + make_interval(secs => :lease), attempts = attempts + 1 WHERE id IN ("
+    "UPDATE timers SET leased_until = now() + make_interval(secs => :lease), attempts = attempts + 1"
+    " WHERE id = ANY(ARRAY("  # not IN: a plan may ask such a query again for each row, and take more than a batch
     " SELECT id FROM timers WHERE due_at <= :now AND kind = ANY(:kinds)"
     " AND (leased_until IS NULL OR leased_until < now())"
-    " ORDER BY due_at LIMIT :batch FOR UPDATE SKIP LOCKED)"
+    " ORDER BY due_at LIMIT :batch FOR UPDATE SKIP LOCKED))"
     " RETURNING id, kind, key, due_at, payload, attempts, generation, traceparent"
 )
 _DONE = text(

@@ -107,3 +107,12 @@ async def test_its_connections_cannot_write_even_with_the_owners_rights(
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_a_sum_of_fen_is_read_as_the_whole_number_it_is(history: History) -> None:
+    connection = await connect(history.urls["order"])
+    try:
+        total = await connection.fetchval("SELECT sum(fen) FROM (VALUES (4000::bigint), (6000)) lines (fen)")
+    finally:
+        await connection.close()
+    assert f"{total} fen" == "10000 fen"

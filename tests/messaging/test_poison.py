@@ -96,6 +96,30 @@ async def replayed(line: Line, reaction: Reactions, event_id: UUID) -> bool:
         return await StalledEvents(work.connection).replay(name_of(reaction), event_id)
 
 
+PLANS = {
+    "as PostgreSQL likes": "",
+    "nested loops": "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    " SET LOCAL enable_hashagg = off; SET LOCAL enable_sort = off; SET LOCAL enable_material = off",
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+async def test_stalled_events_are_taken_one_at_a_time_however_the_database_plans_it(
+    line: Line, plan: str
+) -> None:
+    reaction = line.reaction(refuse_poison)
+    for _ in range(3):
+        await consumer(line, reaction).handle([a_delivery(new_id(), scene=POISON)])
+    await line.hurry()
+    taken = set()
+    async with begin(line.engine) as work:
+        for setting in filter(None, plan.split(";")):
+            await work.connection.execute(text(setting))
+        while (due := await StalledEvents(work.connection).due([name_of(reaction)])) is not None:
+            taken.add(due[1].id)
+    assert len(taken) == 3
+
+
 async def test_an_event_that_is_too_early_waits_uncounted_and_is_applied_later(line: Line) -> None:
     is_there = False
 
