@@ -145,7 +145,12 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = _sqlstate(error)
-    return state[:2] in {"08", "53"} or state in {"57P01", "57P02", "57P03"}
+    return state[:2] in {"08", "53"} or state in {"57P01", "57P02", "57P03", "58030"}
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the database has no room to grow: it answers and reads all the same, so only writing shows it (4.D)."""
+    return _sqlstate(error) == "53100"
 
 
 def is_passing(error: BaseException) -> bool:

@@ -1,14 +1,19 @@
 """From an Authorization header to a caller, remembered for at most five seconds (SEC2)."""
 
+import logging
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.sessions.storage import Sessions, digest
 from gateway.settings import Settings
-from shared.database import begin, reading
+from shared.database import begin, is_passing, reading
 from shared.http.identity import ANONYMOUS, Principal
 from shared.http.problems import Unauthenticated
 from shared.resources import Resources
+
+log = logging.getLogger(__name__)
 
 REMEMBER_SECONDS = 5.0
 TOUCH_AFTER = timedelta(minutes=10)
@@ -53,6 +58,15 @@ class Authentication:
             self._known.pop(key, None)
             raise Unauthenticated("This login has ended: please log in again.")
         if at - session.last_seen_at > TOUCH_AFTER:
+            await self._touch(key, at=at)
+        return session.principal
+
+    async def _touch(self, key: bytes, *, at: datetime) -> None:
+        """Note that a session is in use; a database that cannot write just now keeps nobody from reading (4.D)."""
+        try:
             async with begin(self._resources.engine) as work:
                 await Sessions(work.connection).touch(key, at=at)
-        return session.principal
+        except SQLAlchemyError as error:
+            if not is_passing(error):
+                raise
+            log.warning("session not touched", extra={"error": repr(error)[:300]})

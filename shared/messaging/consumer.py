@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.database import UnitOfWork, is_away, reading, transact
+from shared.database import UnitOfWork, is_away, is_disk_full, reading, transact
 from shared.events.base import Envelope
 from shared.messaging.decoding import Item, decode, understand
 from shared.messaging.reactions import Reaction, TooEarly
@@ -141,21 +141,22 @@ class Consumer:
         )
 
     async def _through_outages(self, do: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        """One transaction; an unreachable database is nobody's fault, so it is waited for.
+        """One transaction; an unreachable database, or one whose disk is full, is nobody's fault, so it is waited for.
 
         Work that breaks its connection again and again, while others are served, is at fault after all.
         """
-        for _ in range(OUTAGES_A_TRY):
+        outages = 0
+        while True:
             try:
                 return await self._in_time(do)
             except Exception as error:
-                if not is_away(error):
+                outages += not is_disk_full(error)
+                if not is_away(error) or outages > OUTAGES_A_TRY:
                     raise
                 log.warning(
                     "database away", extra={"reaction": self._reaction.name, "error": repr(error)[:300]}
                 )
             await self._until_it_answers()
-        return await self._in_time(do)
 
     async def _in_time(self, do: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         try:

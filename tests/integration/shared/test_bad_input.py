@@ -277,7 +277,9 @@ async def test_a_lock_that_is_held_is_a_503_that_says_when_to_retry(
 
 
 @pytest.mark.parametrize(
-    "path", ["/slow", "/conflict/40P01", "/conflict/40001", "/conflict/57P01", "/conflict/53300"]
+    "path",
+    ["/slow"]
+    + [f"/conflict/{state}" for state in ("40P01", "40001", "57P01", "53100", "53200", "53300", "58030")],
 )
 async def test_a_database_in_trouble_is_a_503_that_says_when_to_retry(service: Service, path: str) -> None:
     answer = await service.call("GET", path)
