@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from gateway.operators.attempts import Attempts
+from gateway.limits.buckets import Buckets
+from gateway.limits.callers import CallerLimits
+from gateway.limits.load import Load
+from gateway.limits.storage import sweep_rate_limits
 from gateway.operators.storage import make_owner
 from gateway.sessions.authentication import Authentication
 from gateway.sessions.sweeping import sweep_sessions
@@ -21,14 +24,20 @@ from shared.worker import kept_running
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayResources(Resources):
-    """The kernel's resources, the sessions in use, who tried to log in, and the way to the services."""
+    """The kernel's resources, the sessions in use, the limits, and the way to the services."""
 
     settings: Settings
     authentication: Authentication
     upstreams: Upstreams
     breaker: Breaker
     stale_answers: StaleAnswers
-    login_attempts: Attempts
+    caller_limits: CallerLimits
+    load: Load
+
+    async def prepare(self) -> None:
+        """Make the owner's account where there is no account yet."""
+        if (password := self.settings.owner_password) is not None:
+            await make_owner(self, self.settings.owner_username, password.get_secret_value())
 
 
 @asynccontextmanager
@@ -37,8 +46,6 @@ async def open_resources(
 ) -> AsyncIterator[GatewayResources]:
     """Open the gateway's database and its way to the services: direct when ``exchange`` is local."""
     async with open_kernel("gateway", settings, clock=clock, exchange=exchange) as kernel:
-        if settings.owner_password is not None:
-            await make_owner(kernel, settings.owner_username, settings.owner_password.get_secret_value())
         session = None if isinstance(exchange, LocalExchange) else new_session()
         upstreams: Upstreams = (
             LocalUpstreams(exchange.apps)
@@ -46,7 +53,10 @@ async def open_resources(
             else RemoteUpstreams(settings.service_urls, session or new_session())
         )
         idle = settings.session_idle
-        sweeping = asyncio.create_task(kept_running("sessions", lambda: sweep_sessions(kernel, idle=idle)))
+        sweeping = [
+            asyncio.create_task(kept_running("sessions", lambda: sweep_sessions(kernel, idle=idle))),
+            asyncio.create_task(kept_running("rate limits", lambda: sweep_rate_limits(kernel.engine))),
+        ]
         try:
             yield GatewayResources(
                 name=kernel.name,
@@ -59,11 +69,13 @@ async def open_resources(
                 upstreams=upstreams,
                 breaker=Breaker(),
                 stale_answers=StaleAnswers(),
-                login_attempts=Attempts(),
+                caller_limits=CallerLimits(settings, kernel.engine, Buckets()),
+                load=Load(settings),
             )
         finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            for task in sweeping:
+                task.cancel()
+            await asyncio.gather(*sweeping, return_exceptions=True)
             if session is not None:
                 async with asyncio.timeout(5):
                     await session.close()

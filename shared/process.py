@@ -5,26 +5,27 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import uvicorn
+from fastapi import FastAPI
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from shared.http.app import health_router
+from shared.http.problems import install_problem_handlers
 from shared.http.protocol import GuardedProtocol
 from shared.logging import configure_logging
 from shared.messaging.transport import Transport
 from shared.messaging.transports import open_transport
 from shared.resources import Resources
 from shared.settings import ServiceSettings
+from shared.starting import UnusableDatabase, prepare
 from shared.telemetry import configure_telemetry
 from shared.worker import Worker
 
@@ -49,18 +50,19 @@ def serve(
     open_resources: Callable[[S], AbstractAsyncContextManager[R]],
     create_app: Callable[[R], ASGIApp],
 ) -> None:
-    """Serve an app until told to stop."""
-    settings = _prepare(name, settings_class)
+    """Serve an app until told to stop: at once, and ready as soon as its database answers."""
+    settings = _configure(name, settings_class)
 
     async def main() -> None:
         async with (
             open_resources(settings) as resources,
             stopping() as stopped,
             serving(create_app(resources), settings.host, settings.port),
+            beside(stopped, prepare(resources, migrations=_migrations(settings_class))),
         ):
             await stopped.wait()
 
-    run(main())
+    _run_process(main())
 
 
 def work(
@@ -69,21 +71,26 @@ def work(
     open_resources: Callable[[S], AbstractAsyncContextManager[R]],
     create_worker: Callable[[R, Transport], Worker],
 ) -> None:
-    """Run a worker until told to stop; its liveness is answered at ``worker_port``."""
-    settings = _prepare(f"{name}-worker", settings_class)
+    """Run a worker until told to stop; its health is answered at ``worker_port``."""
+    settings = _configure(f"{name}-worker", settings_class)
 
     async def main() -> None:
         transport = open_transport(settings.amqp_url.get_secret_value(), name=f"jishi-{name}-worker")
-        async with open_resources(settings) as resources, stopping() as stopped:
-            running = asyncio.create_task(create_worker(resources, transport).run())
-            async with serving(_liveness(), settings.host, settings.worker_port):
-                await stopped.wait()
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+
+        async def working(resources: R) -> None:
+            await prepare(resources, migrations=_migrations(settings_class))
+            await create_worker(resources, transport).run()
+
+        async with (
+            open_resources(settings) as resources,
+            stopping() as stopped,
+            serving(_health(resources), settings.host, settings.worker_port),
+            beside(stopped, working(resources)),
+        ):
+            await stopped.wait()
         await transport.close()
 
-    run(main())
+    _run_process(main())
 
 
 class _Server(uvicorn.Server):
@@ -151,7 +158,37 @@ async def stopping() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _prepare(process: str, settings_class: type[S]) -> S:
+@asynccontextmanager
+async def beside(stopped: asyncio.Event, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do something beside the block; should it fail, the process stops, and its failure is raised."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: stopped.set() if _failed(done) else None)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _failed(task: "asyncio.Task[None]") -> bool:
+    return not task.cancelled() and task.exception() is not None
+
+
+def _run_process(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        run(main)
+    except UnusableDatabase as error:
+        log.critical("process cannot work", extra={"reason": str(error)})
+        sys.exit(1)
+
+
+def _migrations(settings_class: type[ServiceSettings]) -> str:
+    """The migrations of the package whose settings these are."""
+    return f"{settings_class.__module__.rpartition('.')[0]}.migrations"
+
+
+def _configure(process: str, settings_class: type[S]) -> S:
     settings = settings_class.from_environment()
     configure_logging(process, settings.log_level)
     collector = settings.otlp_endpoint
@@ -170,8 +207,11 @@ def _reader(url: str) -> MetricReader:
     )
 
 
-def _liveness() -> ASGIApp:
-    async def live(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "live"})
-
-    return Starlette(routes=[Route("/health/live", live), Route("/health/ready", live)])
+def _health(resources: Resources) -> ASGIApp:
+    app = FastAPI(
+        openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    install_problem_handlers(app)
+    app.include_router(health_router(resources))
+    return app

@@ -31,6 +31,9 @@ class Resources:
         """The parts that every service needs, to make a class with more of."""
         return {field.name: getattr(self, field.name) for field in fields(Resources)}
 
+    async def prepare(self) -> None:
+        """Do what only the first start finds to do in the database, once it answers; may be done again."""
+
 
 @asynccontextmanager
 async def open_resources(

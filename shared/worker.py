@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -127,7 +128,7 @@ async def kept_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
             if _is_cancelled():
                 raise
             log.exception("part of the worker failed and is started again", extra={"part": name})
-        await asyncio.sleep(RESTART_SECONDS)
+        await asyncio.sleep(random.uniform(0.5, 1.5) * RESTART_SECONDS)
 
 
 def _is_cancelled() -> bool:

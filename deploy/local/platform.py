@@ -85,6 +85,7 @@ async def open_platform(
             opened[name] = await stack.enter_async_context(
                 _module(name, "resources").open_resources(settings, clock=clock, exchange=exchange)
             )
+            await opened[name].prepare()
             apps[name] = _module(name, "app").create_app(opened[name])
             if name != GATEWAY:
                 workers[name] = _module(name, "worker").create_worker(opened[name], transport)

@@ -1,12 +1,13 @@
 """Every promise about messaging is kept by both transports, on real PostgreSQL and a real broker."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
 from shared.http.identity import Identity, generate_keys
 from tests.messaging.lines import Line, a_service
+from tests.messaging.own_broker import OwnBroker, open_own_broker
 from tests.support.kernel import kernel_database, kernel_engine
 
 
@@ -15,6 +16,13 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     folder = tmp_path_factory.mktemp("identity")
     keyring = generate_keys(folder, ["kernel"])
     return Identity.from_files("kernel", folder / "kernel.pem", keyring)
+
+
+@pytest.fixture(scope="session")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
+    """A broker that nobody else is on."""
+    with open_own_broker(tmp_path_factory.mktemp("own") / "broker") as broker:
+        yield broker
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
@@ -32,17 +33,19 @@ GRAVEYARD_ARGUMENTS: FieldTable = {"x-queue-type": "quorum"}
 
 
 class RabbitMQTransport:
-    """One connection of one process to the broker; ``exchange`` is where all events of the shop are announced."""
+    """A process's two connections to the broker; ``exchange`` is where all events of the shop are announced.
+
+    A broker in alarm (memory, disk) reads no more from a connection that publishes. So what is heard, and the
+    acknowledgements that let the broker breathe again, go over a connection that never does.
+    """
 
     exclusive = False
 
     def __init__(self, url: str, *, name: str, exchange: str = EXCHANGE) -> None:
-        self._url = url
-        self._name = name
+        self._announcing = _Connection(url, name=f"{name} announcing")
+        self._hearing = _Connection(url, name=f"{name} hearing")
         self._exchange_name = exchange
-        self._connection: AbstractConnection | None = None
-        self._channel: AbstractChannel | None = None
-        self._exchange: AbstractExchange | None = None
+        self._door: _Door | None = None
         self._lock = asyncio.Lock()
 
     async def bind(self, queue: str, types: Collection[str]) -> None:
@@ -68,20 +71,12 @@ class RabbitMQTransport:
                 exchange = await self._publishing()
         except Exception as error:
             raise TransportUnavailable(repr(error)) from error
-        return list(await asyncio.gather(*(self._publish(exchange, pack) for pack in packs)))
-
-    async def _publish(self, exchange: AbstractExchange, pack: Pack) -> bool:
-        message = aio_pika.Message(
-            pack.body,
-            content_type="application/cloudevents-batch+json",
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            type=pack.type,
-        )
-        try:
-            await exchange.publish(message, pack.type, mandatory=True, timeout=CONFIRM_SECONDS)
-        except Exception:
-            return False  # returned as unroutable, refused, or not confirmed in time
-        return True
+        outcomes = await asyncio.gather(*(_publish(exchange, pack) for pack in packs), return_exceptions=True)
+        if packs and all(isinstance(outcome, TimeoutError) for outcome in outcomes):
+            raise TransportUnavailable("the broker confirms nothing")
+        return [
+            outcome is None for outcome in outcomes
+        ]  # or returned as unroutable, refused, not confirmed in time
 
     async def consume(self, queue: str, handler: Handler) -> None:
         try:
@@ -106,16 +101,38 @@ class RabbitMQTransport:
                 await consumer.stop()
 
     async def close(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(CONFIRM_SECONDS):
-                    await self._connection.close()
+        await asyncio.gather(self._announcing.close(), self._hearing.close())
 
-    async def _connected(self) -> AbstractConnection:
+    async def _channel_of_its_own(self) -> AbstractChannel:
+        return await (await self._hearing.opened()).channel(publisher_confirms=False)
+
+    async def _publishing(self) -> AbstractExchange:
+        """Where to publish, once the broker takes it: while its alarm blocks us nothing is piled up for it."""
+        async with self._lock:
+            if self._door is None or not self._door.is_open:
+                connection = await self._announcing.opened()
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                self._door = _Door(connection, channel, await self._declare_exchange(channel))
+        await self._door.unblocked()
+        return self._door.exchange
+
+    async def _declare_exchange(self, channel: AbstractChannel) -> AbstractExchange:
+        return await channel.declare_exchange(self._exchange_name, aio_pika.ExchangeType.TOPIC, durable=True)
+
+
+class _Connection:
+    """One connection, made when it is first needed and again when it was lost."""
+
+    def __init__(self, url: str, *, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._connection: AbstractConnection | None = None
+        self._lock = asyncio.Lock()
+
+    async def opened(self) -> AbstractConnection:
         async with self._lock:
             # `is_closed` only tells whether we closed it; a lost connection is one that is no longer connected.
             if self._connection is None or not self._connection.connected.is_set():
-                self._channel = self._exchange = None
                 self._connection = await aio_pika.connect(
                     self._url,
                     timeout=CONNECT_SECONDS,
@@ -124,19 +141,29 @@ class RabbitMQTransport:
                 )
             return self._connection
 
-    async def _channel_of_its_own(self) -> AbstractChannel:
-        return await (await self._connected()).channel(publisher_confirms=False)
+    async def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(CONFIRM_SECONDS):
+                    await self._connection.close()
 
-    async def _publishing(self) -> AbstractExchange:
-        connection = await self._connected()
-        async with self._lock:
-            if self._exchange is None or self._channel is None or self._channel.is_closed:
-                self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                self._exchange = await self._declare_exchange(self._channel)
-            return self._exchange
 
-    async def _declare_exchange(self, channel: AbstractChannel) -> AbstractExchange:
-        return await channel.declare_exchange(self._exchange_name, aio_pika.ExchangeType.TOPIC, durable=True)
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Where events are announced on one connection."""
+
+    connection: AbstractConnection
+    channel: AbstractChannel
+    exchange: AbstractExchange
+
+    @property
+    def is_open(self) -> bool:
+        return self.connection.connected.is_set() and not self.channel.is_closed
+
+    async def unblocked(self) -> None:
+        """Wait until the broker reads what we publish."""
+        if self.connection.transport is not None:
+            await self.connection.transport.ready()
 
 
 class _Consumer:
@@ -204,6 +231,16 @@ class _Consumer:
 
     def _closed(self, *_: object) -> None:
         self._waiting.put_nowait(None)
+
+
+async def _publish(exchange: AbstractExchange, pack: Pack) -> None:
+    message = aio_pika.Message(
+        pack.body,
+        content_type="application/cloudevents-batch+json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        type=pack.type,
+    )
+    await exchange.publish(message, pack.type, mandatory=True, timeout=CONFIRM_SECONDS)
 
 
 async def _handle(
