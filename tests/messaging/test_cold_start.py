@@ -16,10 +16,12 @@ import pytest
 from deploy.local.configuration import configure
 from deploy.local.postgres_roles import DatabaseUrls
 from deploy.local.processes import free_port
+from shared.clock import SystemClock
 from shared.http.identity import ANONYMOUS, HEADER, Identity
 from shared.ids import new_id
 from shared.messaging.outbox import encode
 from simulator.merchant import generate
+from tests.integration.analytics.conftest import behaviour
 from tests.messaging.lines import AT, registered, until
 from tests.messaging.own_broker import OwnBroker
 from tests.support import servers
@@ -82,8 +84,11 @@ async def test_a_shop_started_before_its_servers_serves_at_once_and_works_when_t
             await wire.cut()
         wired = {name: DatabaseUrls(wires[name].url, urls.owner) for name, urls in databases.items()}
         settings = environment(tmp_path, wired, amqp_url=to_broker.url, ports=ports)
-        past_the_wire = await asyncpg.connect(databases["analytics"].owner.replace("+asyncpg", ""))
-        stack.push_async_callback(past_the_wire.close)
+        at_gateway, at_analytics = [
+            await asyncpg.connect(databases[name].owner.replace("+asyncpg", "")) for name in databases
+        ]
+        stack.push_async_callback(at_gateway.close)
+        stack.push_async_callback(at_analytics.close)
         client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=10))
         await stack.enter_async_context(started(settings, tmp_path))
 
@@ -98,14 +103,14 @@ async def test_a_shop_started_before_its_servers_serves_at_once_and_works_when_t
 
             return are
 
-        await until(all_are("live", 200), seconds=40)
+        await until(all_are("live", 200), seconds=60)
         assert await all_are("ready", 503)()
         for answer in await answers(client, ports, tmp_path):
             assert (answer.status_code, answer.json()["type"]) == (503, "/problems/busy")
             assert answer.headers["retry-after"] == "1"
             assert answer.elapsed.total_seconds() < 2
         event = registered()
-        await past_the_wire.execute(
+        await at_analytics.execute(
             "INSERT INTO outbox (event_id, type, subject, envelope) VALUES ($1, $2, $3, $4)",
             *((id_ := new_id()), event.type, str(event.member_id), encode(event, id=id_, at=AT)),
         )
@@ -113,16 +118,21 @@ async def test_a_shop_started_before_its_servers_serves_at_once_and_works_when_t
         for wire in wires.values():
             await wire.mend()
         await until(all_are("ready", 200), seconds=10)
-        assert [answer.status_code for answer in await answers(client, ports, tmp_path)] == [200, 202]
+
+        async def has_its_owner() -> bool:
+            return bool(await at_gateway.fetchval("SELECT count(*) FROM operators"))
+
+        await until(has_its_owner, seconds=10)
+        assert [answer.status_code for answer in await answers(client, ports, tmp_path)] == [201, 202]
         unsent = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
-        assert await past_the_wire.fetchval(unsent) == 1
+        assert await at_analytics.fetchval(unsent) == 1
 
         await to_broker.mend()
         back = monotonic()
 
         async def is_sent_and_taken() -> bool:
-            taken = await past_the_wire.fetch("SELECT event_id FROM inbox")
-            return [row["event_id"] for row in taken] == [id_] and not await past_the_wire.fetchval(unsent)
+            taken = await at_analytics.fetch("SELECT event_id FROM inbox")
+            return [row["event_id"] for row in taken] == [id_] and not await at_analytics.fetchval(unsent)
 
         await until(is_sent_and_taken, seconds=20)
         assert monotonic() - back < 15
@@ -135,6 +145,7 @@ async def answers(
 ) -> tuple[httpx.Response, httpx.Response]:
     """The owner's login at the gateway, and a beacon at a service, which the gateway vouches for."""
     gateway = Identity.from_files("gateway", folder / "keys/gateway.pem", folder / "keys/keyring.json")
+    now = SystemClock().now()
     password = (folder / "secrets/gateway_owner_password").read_text()
     return (
         await client.post(
@@ -143,7 +154,7 @@ async def answers(
         ),
         await client.post(
             f"http://127.0.0.1:{ports['analytics']}/behaviour-events",
-            json={"events": []},
+            json={"events": [behaviour("page_view", now, sent_at=now.isoformat())]},
             headers={HEADER: gateway.mint("analytics", ANONYMOUS)},
         ),
     )
