@@ -88,7 +88,12 @@ async def embedded_platform(folder: Path, *, port: int, tally: Tally) -> AsyncIt
         process = Supervised(
             EMBEDDED,
             "deploy.local.run",
-            {"JISHI_HOME": str(made(folder)), "JISHI_PORT": str(port), "JISHI_DEMO": "no"},
+            {
+                "JISHI_HOME": str(made(folder)),
+                "JISHI_PORT": str(port),
+                "JISHI_DEMO": "no",
+                "GATEWAY_LIMITS_SCALE": "1000",
+            },
             ready_url=f"http://127.0.0.1:{port}/health/ready",
             logs=made(folder / "logs"),
             outages=outages,

@@ -122,7 +122,7 @@ class FullPlatform:
             simulator_url=self.simulator_url,
             public_url=self.url,
             ports=ports,
-        )
+        ) | {"GATEWAY_LIMITS_SCALE": "1000"}
         await self._open_processes(stack, http, environment, ports)
         await self._until_bound()
 

@@ -8,7 +8,7 @@ import httpx
 
 from shared.ids import new_id
 
-BUSY = 503
+BUSY, TOO_MANY = 503, 429
 BUSY_TRIES = 20
 BUSY_PAUSE_SECONDS = 0.5
 """A busy shop says so and has changed nothing, or knows the Idempotency-Key: the same request may come again."""
@@ -76,7 +76,7 @@ class Client:
         self.calls += 1
         status, body = await self._exchange(method, path, headers, **more)
         for _ in range(BUSY_TRIES):
-            if status != BUSY:
+            if status not in (BUSY, TOO_MANY):
                 break
             await asyncio.sleep(BUSY_PAUSE_SECONDS)
             status, body = await self._exchange(method, path, headers, **more)

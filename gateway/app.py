@@ -4,6 +4,7 @@ The proxied path touches no framework and parses no body; FastAPI serves the few
 """
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,16 +14,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import home
-from gateway.hygiene import SECURITY_HEADERS, Headers, check, client_address, incoming, outgoing
+from gateway.hygiene import SECURITY_HEADERS, Headers, check, client_address, household, incoming, outgoing
+from gateway.limits.load import busy
+from gateway.limits.priority import Priority
+from gateway.limits.rates import Limit
 from gateway.matching import Match, Matcher
 from gateway.operators import api as operators
 from gateway.patience import Patience
 from gateway.request_body import BodyTimeout, RequestBody
 from gateway.resources import GatewayResources, open_resources
-from gateway.routes import ROUTES, Access
+from gateway.routes import ROUTES, Access, Route
 from gateway.sessions import api as sessions
 from gateway.settings import Settings
-from gateway.stale_answers import key_of
+from gateway.stale_answers import AWAY, BUSY, TOGETHER, key_of
 from shared.database import is_passing
 from shared.http.app import health_router
 from shared.http.identity import ANONYMOUS, HEADER, Kind, Principal
@@ -37,6 +41,11 @@ log = logging.getLogger(__name__)
 
 DOCS = Path(__file__).parent / "docs"
 _IDENTITY = HEADER.encode()
+_BY_KIND = {
+    Kind.ANONYMOUS: Limit.ANONYMOUS,
+    Kind.MEMBER: Limit.MEMBER,
+    Kind.OPERATOR: Limit.OPERATOR,
+}
 
 
 class Gateway:
@@ -62,17 +71,49 @@ class Gateway:
                     await exchange.refuse(problem, scope)
 
     async def _handle(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        """Whoever is turned away costs as little as can be: who they are is found out later."""
         raw_path = scope.get("raw_path") or scope["path"].encode()
         headers = check(len(raw_path) + len(scope["query_string"]) + 1, scope["headers"])
         match = self._matcher.match(scope["method"], raw_path)
-        route = match.route
-        if route.access is Access.ANONYMOUS:
-            caller = ANONYMOUS
-        else:
-            caller = await self._resources.authentication.caller(headers.get(b"authorization"))
-        _admit(match, caller)
-        body = RequestBody(receive, headers, limit=route.max_body_bytes)
-        if route.service == "gateway":
+        load, route = self._resources.load, match.route
+        if not load.admits(route.service, route.priority):
+            await self._turn_away(scope, match, exchange)
+            return
+        with load.one_more(route.service):
+            if route.access is Access.ANONYMOUS:
+                caller = ANONYMOUS
+            else:
+                caller = await self._resources.authentication.caller(headers.get(b"authorization"))
+            _admit(match, caller)
+            with await self._within_limits(scope, route, caller):
+                body = RequestBody(receive, headers, limit=route.max_body_bytes)
+                await self._answer(scope, match, caller, body, exchange)
+
+    async def _turn_away(self, scope: Scope, match: Match, exchange: "_Exchange") -> None:
+        """Show what was there a moment ago; raises Busy where there is no such thing."""
+        found = self._resources.stale_answers.find(_key_of(scope, match)) if match.route.is_kept else None
+        if found is None:
+            raise busy()
+        await found.give(exchange.send, BUSY)
+
+    async def _within_limits(
+        self, scope: Scope, route: Route, caller: Principal
+    ) -> AbstractContextManager[None]:
+        """Count the request; what is returned lasts as long as it. Raises TooManyRequests."""
+        limits = self._resources.caller_limits
+        if route.priority is Priority.VITAL:
+            return nullcontext()
+        subject = caller.subject
+        await limits.count(
+            route.limit or _BY_KIND[caller.kind],
+            household(self._address(scope)) if subject is None else str(subject),
+        )
+        return limits.one_more(subject) if caller.kind is Kind.MEMBER and subject else nullcontext()
+
+    async def _answer(
+        self, scope: Scope, match: Match, caller: Principal, body: RequestBody, exchange: "_Exchange"
+    ) -> None:
+        if match.route.service == "gateway":
             await self.own(self._own_scope(scope, match, caller), body.receive, exchange.send)
         else:
             passed = self._passed_headers(scope, match, caller, exchange.request_id)
@@ -81,21 +122,25 @@ class Gateway:
     async def _forward(
         self, scope: Scope, match: Match, passed: Headers, body: RequestBody, exchange: "_Exchange"
     ) -> None:
-        """Have the service answer; what it answered a moment ago has to do where that may be, while it does not."""
+        """Have the service answer, where that may be one answer for all who ask for it now.
+
+        What it answered a moment ago has to do there while it does not answer.
+        """
         if not match.route.is_kept:
             await self._ask(scope, match, passed, body, exchange.send)
             return
-        stale, key = (
-            self._resources.stale_answers,
-            key_of(match.upstream_path, scope["query_string"].decode("latin-1")),
-        )
+        stale, key = self._resources.stale_answers, _key_of(scope, match)
+        if (found := await stale.fetched_by_another(key)) is not None:
+            await found.give(exchange.send, TOGETHER)
+            return
         try:
-            await self._ask(scope, match, passed, body, stale.through(key, exchange.send))
+            with stale.fetching(key):
+                await self._ask(scope, match, passed, body, stale.through(key, exchange.send))
         except ServiceUnavailable:
             found = stale.find(key)
             if exchange.is_begun or found is None:
                 raise
-            await found.give(exchange.send)
+            await found.give(exchange.send, AWAY)
 
     async def _ask(self, scope: Scope, match: Match, passed: Headers, body: RequestBody, send: Send) -> None:
         """Within the route's time, from when the body is there; stop when nobody waits."""
@@ -127,20 +172,21 @@ class Gateway:
 
     def _own_scope(self, scope: Scope, match: Match, caller: Principal) -> Scope:
         """The gateway's own routes see the Authorization header and the client's address; services never do."""
-        peer = scope["client"][0] if scope.get("client") else ""
-        address = client_address(
-            peer,
-            [value for name, value in scope["headers"] if name == b"x-forwarded-for"],
-            trusted_proxies=self._resources.settings.trusted_proxies,
-        )
         kept = [(name, value) for name, value in scope["headers"] if name == b"authorization"]
         return {
             **scope,
             "principal": caller,
             "path": unquote(match.upstream_path),
             "headers": incoming(scope["headers"]) + kept,
-            "client": (address, 0),
+            "client": (self._address(scope), 0),
         }
+
+    def _address(self, scope: Scope) -> str:
+        return client_address(
+            scope["client"][0] if scope.get("client") else "",
+            [value for name, value in scope["headers"] if name == b"x-forwarded-for"],
+            trusted_proxies=self._resources.settings.trusted_proxies,
+        )
 
 
 class _Failed(Problem):
@@ -196,6 +242,10 @@ def _failure(error: Exception, exchange: _Exchange) -> Problem:
         return Busy(headers={"retry-after": "1"})
     log.error("request failed", exc_info=error, extra={"request_id": exchange.request_id})
     return _Failed()
+
+
+def _key_of(scope: Scope, match: Match) -> str:
+    return key_of(match.upstream_path, scope["query_string"].decode("latin-1"))
 
 
 def _admit(match: Match, caller: Principal) -> None:

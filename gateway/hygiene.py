@@ -1,7 +1,8 @@
 """Headers that may pass, in and out, and the limits of a request's form (SEC5, SEC6)."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 
 from shared.http.identity import HEADER
 from shared.http.problems import Problem
@@ -124,6 +125,20 @@ def client_address(peer: str, forwarded_for: Sequence[bytes], *, trusted_proxies
         return str(ip_address(seen))
     except ValueError:
         return peer
+
+
+@lru_cache(10_000)
+def household(address: str) -> str:
+    """Whose address it is, as far as one can see: an IPv4 address itself, of IPv6 the /64 that one line is given (SEC7)."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return f"{IPv6Address(int(found) >> 64 << 64)}/64"
+    return str(found)
 
 
 def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:

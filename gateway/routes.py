@@ -5,7 +5,10 @@ What is not listed here does not exist. A template's ``{name}`` is one path segm
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from gateway.limits.priority import Priority
+from gateway.limits.rates import Limit
 from shared.http.callers import ROLES
 
 KIB = 1024
@@ -30,7 +33,8 @@ class Access(StrEnum):
 class Route:
     """One line of the table; ``upstream`` is the template at the service when it differs.
 
-    What ``is_kept`` is the same for everybody, and its last answer is shown while the service is away.
+    What ``is_kept`` is the same for everybody, and its last answer is shown while the service is away. ``limit`` is the
+    rate that calls count against instead of the one of their caller's kind (SEC7).
     """
 
     method: str
@@ -42,46 +46,42 @@ class Route:
     max_body_bytes: int = JSON_BYTES
     seconds: float = COMMAND_SECONDS
     is_kept: bool = False
+    priority: Priority = Priority.CART
+    limit: Limit | None = None
 
 
-def _anonymous(service: str, *routes: str) -> list[Route]:
-    return [Route(method, path, service, Access.ANONYMOUS) for method, path in map(str.split, routes)]
+def _anonymous(service: str, *routes: str, **more: Any) -> list[Route]:
+    return [Route(method, path, service, Access.ANONYMOUS, **more) for method, path in map(str.split, routes)]
 
 
-def _public(service: str, *routes: str) -> list[Route]:
+def _browse(service: str, *paths: str, priority: Priority = Priority.BROWSE, **more: Any) -> list[Route]:
+    """What everybody may look at."""
     return [
-        Route(
-            method,
-            path,
-            service,
-            Access.PUBLIC,
-            seconds=BROWSE_SECONDS if method == "GET" else COMMAND_SECONDS,
-        )
+        Route("GET", path, service, Access.PUBLIC, seconds=BROWSE_SECONDS, priority=priority, **more)
+        for path in paths
+    ]
+
+
+def _member(
+    service: str, *routes: str, priority: Priority = Priority.CART, limit: Limit | None = None
+) -> list[Route]:
+    return [
+        Route(method, path, service, Access.MEMBER, priority=priority, limit=limit)
         for method, path in map(str.split, routes)
     ]
-
-
-def _kept(service: str, *paths: str) -> list[Route]:
-    return [
-        Route("GET", path, service, Access.PUBLIC, seconds=BROWSE_SECONDS, is_kept=True) for path in paths
-    ]
-
-
-def _member(service: str, *routes: str) -> list[Route]:
-    return [Route(method, path, service, Access.MEMBER) for method, path in map(str.split, routes)]
 
 
 def _operator(service: str, roles: str, *routes: str) -> list[Route]:
     """Operator routes; the owner may use all of them, and every role may read what is listed under ``*``."""
     allowed = frozenset(ROLES) if roles == "*" else frozenset(roles.split()) | {"owner"}
-    return [Route(method, path, service, Access.OPERATOR, allowed) for method, path in map(str.split, routes)]
+    return [
+        Route(method, path, service, Access.OPERATOR, allowed, priority=Priority.ORDER)
+        for method, path in map(str.split, routes)
+    ]
 
 
 def _callback(service: str, *routes: str) -> list[Route]:
-    return [
-        Route(method, path, service, Access.ANONYMOUS, max_body_bytes=CALLBACK_BYTES, seconds=5.0)
-        for method, path in map(str.split, routes)
-    ]
+    return _anonymous(service, *routes, max_body_bytes=CALLBACK_BYTES, seconds=5.0, priority=Priority.VITAL)
 
 
 def _of_each_service(name: str, roles: str, *, method: str = "GET", rest: str = "") -> list[Route]:
@@ -95,25 +95,26 @@ def _of_each_service(name: str, roles: str, *, method: str = "GET", rest: str = 
             Access.OPERATOR,
             allowed,
             upstream=f"/operator/{name}{rest}",
+            priority=Priority.ORDER,
         )
         for service in ("catalog", "order", "payment", "member", "campaign", "analytics")
     ]
 
 
 ROUTES: tuple[Route, ...] = (
-    *_public("gateway", "GET /home"),
+    *_browse("gateway", "/home"),
     *_anonymous(
         "gateway",
         "POST /auth/wechat/login",
-        "POST /auth/logout",
         "POST /operator/auth/login",
-        "POST /operator/auth/logout",
-        "GET /docs",
-        "GET /docs/{path:path}",
-        "GET /openapi.json",
-        "GET /health/live",
-        "GET /health/ready",
+        priority=Priority.ORDER,
+        limit=Limit.LOGIN,
     ),
+    *_anonymous("gateway", "POST /auth/logout", "POST /operator/auth/logout"),
+    *_anonymous(
+        "gateway", "GET /docs", "GET /docs/{path:path}", "GET /openapi.json", priority=Priority.BROWSE
+    ),
+    *_anonymous("gateway", "GET /health/live", "GET /health/ready", priority=Priority.VITAL),
     *_operator("gateway", "*", "GET /operator/me"),
     *_operator("gateway", "owner", "POST /operator/operators", "PATCH /operator/operators/{operator_id}"),
     *_operator("gateway", "owner auditor", "GET /operator/operators"),
@@ -124,10 +125,12 @@ ROUTES: tuple[Route, ...] = (
         Access.OPERATOR,
         frozenset({"owner", "auditor"}),
         upstream="/operator/audit-log",
+        priority=Priority.ORDER,
     ),
     # catalog
-    *_kept("catalog", "/categories", "/products", "/products/{product_id}", "/storefront"),
-    *_public("catalog", "GET /search", "GET /search/suggestions", "GET /media/{path:path}"),
+    *_browse("catalog", "/categories", "/products", "/products/{product_id}", "/storefront", is_kept=True),
+    *_browse("catalog", "/search", "/search/suggestions", priority=Priority.SEARCH, limit=Limit.SEARCH),
+    *_browse("catalog", "/media/{path:path}", limit=Limit.MEDIA),
     *_member("catalog", "DELETE /search/history"),
     *_operator(
         "catalog",
@@ -168,11 +171,12 @@ ROUTES: tuple[Route, ...] = (
             frozenset({"owner", "operations"}),
             max_body_bytes=UPLOAD_BYTES,
             seconds=UPLOAD_SECONDS,
+            priority=Priority.ORDER,
         )
         for method, path in (("POST", "/operator/product-imports"), ("PUT", "/operator/media/{path:path}"))
     ),
     # member
-    *_public("member", "GET /privacy-agreement"),
+    *_browse("member", "/privacy-agreement"),
     *_member(
         "member",
         "GET /me",
@@ -204,8 +208,9 @@ ROUTES: tuple[Route, ...] = (
         "POST /operator/members/{member_id}/points-adjustments",
     ),
     # campaign
-    *_public("campaign", "GET /coupon-templates", "GET /promotions"),
-    *_member("campaign", "POST /coupon-templates/{template_id}/claim", "GET /me/coupons"),
+    *_browse("campaign", "/coupon-templates", "/promotions"),
+    *_member("campaign", "POST /coupon-templates/{template_id}/claim", limit=Limit.CLAIM),
+    *_member("campaign", "GET /me/coupons"),
     *_operator("campaign", "*", "GET /operator/coupon-templates", "GET /operator/full-reductions"),
     *_operator(
         "campaign",
@@ -225,11 +230,14 @@ ROUTES: tuple[Route, ...] = (
         "GET /cart",
         "PUT /cart/lines/{sku_id}",
         "DELETE /cart/lines/{sku_id}",
+    ),
+    *_member("order", "POST /orders", priority=Priority.ORDER, limit=Limit.ORDER),
+    # a client learns from its order that its payment has arrived
+    *_member("order", "POST /orders/{order_id}/pay", "GET /orders/{order_id}", priority=Priority.PAYMENT),
+    *_member(
+        "order",
         "POST /checkout/preview",
-        "POST /orders",
         "GET /orders",
-        "GET /orders/{order_id}",
-        "POST /orders/{order_id}/pay",
         "POST /orders/{order_id}/cancel",
         "POST /orders/{order_id}/confirm-receipt",
         "GET /orders/{order_id}/tracking",
@@ -244,6 +252,7 @@ ROUTES: tuple[Route, ...] = (
         "POST /after-sales/{after_sale_id}/cancel",
         "POST /after-sales/{after_sale_id}/send-back",
         "POST /after-sales/{after_sale_id}/confirm-replacement",
+        priority=Priority.ORDER,
     ),
     *_operator(
         "order",
@@ -337,7 +346,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *_callback("payment", "POST /callbacks/wechat-pay/payments", "POST /callbacks/wechat-pay/refunds"),
     # analytics
-    *_public("analytics", "POST /behaviour-events"),
+    Route("POST", "/behaviour-events", "analytics", Access.PUBLIC, priority=Priority.BEACON),
     *_operator(
         "analytics",
         "operations finance auditor",

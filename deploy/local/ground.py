@@ -24,6 +24,8 @@ from simulator.merchant import generate
 LOGS = HOME / "logs"
 SIMULATOR = HOME / "simulator"
 READY_SECONDS = 30.0
+LIMITS = "GATEWAY_LIMIT"
+"""The gateway's limits are taken from the environment of whoever starts the shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
             simulator_url=simulator_url,
             public_url=f"http://127.0.0.1:{port}",
             ports=ports,
-        )
+        ) | {name: value for name, value in os.environ.items() if name.startswith(LIMITS)}
         with progress.step("WeChat simulator") as step:
             wait_for(simulator, f"{simulator_url}/_control/clock")
             step.outcome = simulator_url

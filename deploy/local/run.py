@@ -24,8 +24,8 @@ WATCH_SECONDS = 1.0
 DEMO = HOME / "demo"
 """Says ``filling`` while the demo is being made and ``filled`` after that; without it the shop is new."""
 
-WHILE_FILLING = {"ANALYTICS_FACTS_BUFFER_ROWS": "100000"}
-"""Nobody asks for numbers yet: the facts may wait for the first question."""
+WHILE_FILLING = {"ANALYTICS_FACTS_BUFFER_ROWS": "100000", "GATEWAY_LIMITS_SCALE": "1000"}
+"""Nobody asks for numbers yet: the facts may wait for the first question. Weeks go by in seconds, from one address."""
 
 
 async def live(ground: Ground, progress: Progress) -> None:

@@ -106,8 +106,6 @@ Reader = Annotated[Principal, Depends(Allowed(OWNER, "auditor"))]
 async def log_in(body: OperatorLogin, request: Request) -> OperatorSessionView:
     """Log in as an operator."""
     resources: GatewayResources = request.app.state.resources
-    address = request.client.host if request.client else ""
-    resources.login_attempts.begin(address)
     async with reading(resources.engine) as connection:
         found = await Operators(connection).find(body.username)
     right = await is_password(body.password, found[1] if found else None)
@@ -132,7 +130,6 @@ async def log_in(body: OperatorLogin, request: Request) -> OperatorSessionView:
             by=Principal(Kind.OPERATOR, subject=operator.id, roles=frozenset(operator.roles)),
             at=at,
         )
-    resources.login_attempts.succeed(address)
     return OperatorSessionView(
         token=token, expires_at=expires_at, username=operator.username, roles=sorted(operator.roles)
     )

@@ -126,7 +126,7 @@ async def open_shop(
             simulator_url=wechat.url,
             public_url=url,
         )
-        apply(environment)
+        apply({**environment, "GATEWAY_LIMITS_SCALE": "1000"})  # a whole crowd comes from here
         async with AsyncExitStack() as stack:
             platform = await stack.enter_async_context(
                 open_platform(clock=clock, transport=transport, names=names, working=working)

@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.operators.attempts import Attempts
+from gateway.limits.buckets import Buckets
+from gateway.limits.callers import CallerLimits
+from gateway.limits.load import Load
 from gateway.resources import GatewayResources
 from gateway.sessions.authentication import Authentication
 from gateway.settings import Settings
@@ -191,7 +193,7 @@ async def read_reply(reader: asyncio.StreamReader, method: str = "GET") -> Reply
 
 @asynccontextmanager
 async def open_door(
-    mode: Literal["local", "remote"], folder: Path, *, database_url: str = NOWHERE
+    mode: Literal["local", "remote"], folder: Path, *, database_url: str = NOWHERE, **limits: Any
 ) -> AsyncIterator[Door]:
     """A gateway whose services are all the echo: in this process, or over HTTP."""
     keyring = generate_keys(folder, ["gateway", *SERVICES])
@@ -200,6 +202,7 @@ async def open_door(
         database_url=SecretStr(database_url),
         identity_key_file=folder / "gateway.pem",
         identity_keyring_file=keyring,
+        **({"limits_scale": 1_000} | limits),
     )
     echo = Echo()
     async with AsyncExitStack() as stack:
@@ -233,7 +236,8 @@ async def open_door(
             upstreams=upstreams,
             breaker=Breaker(),
             stale_answers=StaleAnswers(),
-            login_attempts=Attempts(),
+            caller_limits=CallerLimits(settings, engine, Buckets()),
+            load=Load(settings),
         )
         yield Door(echo, resources, await _listen(stack, create_app(resources)), mode)
 

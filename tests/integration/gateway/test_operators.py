@@ -11,8 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.operators import attempts
-from gateway.operators.attempts import FAILURES
+from gateway.limits.rates import Limit, Rate
 from shared.ids import new_id
 from tests.integration.gateway.entrance import PASSWORD, Entrance, remembering
 
@@ -23,10 +22,11 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
         yield clock
 
 
-@pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test begins with no wrong passwords remembered."""
-    monkeypatch.setattr(attempts, "FAILURE_SECONDS", 0.0)
+@pytest.fixture
+def only_ten(entrance: Entrance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten logins, and then a long wait: passwords take their time to check."""
+    limits = entrance.resources.caller_limits
+    monkeypatch.setattr(limits, "_rates", {**limits._rates, Limit.LOGIN: Rate(10, 3_600)})
 
 
 async def change(entrance: Entrance, operator_id: str, **what: Any) -> httpx.Response:
@@ -62,38 +62,20 @@ async def test_a_wrong_name_and_a_wrong_password_are_refused_alike_and_take_as_l
     assert (await entrance.log_in(closed)).status_code == 401
 
 
-async def test_guessing_is_stopped_after_ten_wrong_passwords_even_all_at_once(
-    entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+async def test_guessing_is_stopped_after_ten_tries_even_all_at_once_and_from_invented_addresses(
+    entrance: Entrance, only_ten: None
 ) -> None:
-    _, username, _ = await entrance.operator("finance")
-    monkeypatch.setattr(attempts, "FAILURE_SECONDS", 60.0)
-    entrance.resources.login_attempts._tries.clear()
-    answers = await asyncio.gather(
-        *(entrance.log_in(f"{username}{number}"[:40], "wrong") for number in range(FAILURES + 5))
-    )
-    assert sorted(answer.status_code for answer in answers) == [401] * FAILURES + [429] * 5
-    right = await entrance.log_in(username)
-    assert (right.status_code, right.headers["retry-after"]) == (429, "60")
-    entrance.resources.login_attempts._tries.clear()
-    assert (await entrance.log_in(username)).status_code == 201
+    async def guess(number: int) -> httpx.Response:
+        body = {"username": f"n{new_id().hex}", "password": "wrong"}
+        address = {"x-forwarded-for": f"6.6.6.{number}"}
+        return await entrance.ask("POST", "/operator/auth/login", json=body, **address)
 
-
-async def test_a_forwarded_address_is_no_way_around_the_limit(
-    entrance: Entrance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attempts, "FAILURE_SECONDS", 60.0)
-    entrance.resources.login_attempts._tries.clear()
-    body = {"username": f"n{new_id().hex}", "password": "wrong"}
-    statuses = [
-        (
-            await entrance.ask(
-                "POST", "/operator/auth/login", json=body, **{"x-forwarded-for": f"6.6.6.{number}"}
-            )
-        ).status_code
-        for number in range(FAILURES + 1)
-    ]
-    entrance.resources.login_attempts._tries.clear()
-    assert statuses == [401] * FAILURES + [429]
+    answers = await asyncio.gather(*map(guess, range(15)))
+    assert sorted(answer.status_code for answer in answers) == [401] * 10 + [429] * 5
+    owner = await entrance.log_in("owner")
+    assert owner.status_code == 429
+    assert 300 <= int(owner.headers["retry-after"]) <= 360
+    assert owner.json()["type"] == "/problems/too-many-requests"
 
 
 async def test_a_taken_role_is_gone_within_five_seconds(entrance: Entrance, memory: SimpleNamespace) -> None:
