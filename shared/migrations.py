@@ -11,32 +11,42 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+LOCK_SECONDS = 10
 _MIGRATOR_LOCK = 0x6D696772
 
 
-async def migrate(url: str, package: str) -> list[str]:
-    """Bring a database up to the newest migration of ``package`` (``services.order.migrations``).
+async def migrate(url: str, package: str, *, to: str = "head") -> list[str]:
+    """Bring a database up to a migration of ``package`` (``services.order.migrations``), the newest unless told.
 
-    Two migrators at once wait for each other. Returns the revisions that were applied.
+    Two migrators at once wait for each other. Whoever waits longer than 10 s for a table that others use gives up and
+    changes nothing: behind a waiting ALTER TABLE everybody else would wait too. A database that a newer version has
+    migrated is left as it is, so that an older one can be started again (4.D). Returns the revisions that were applied.
     """
     engine = create_async_engine(url)
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("SET lock_timeout = '10s'"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATOR_LOCK})
-            return await connection.run_sync(_upgrade, package)
+            await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+            return await connection.run_sync(_upgrade, package, to)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, package: str) -> list[str]:
-    module = importlib.import_module(package)
-    folder = Path(module.__path__[0])
-    script = ScriptDirectory(str(folder), version_locations=[str(folder)])
+def migrations_of(package: str) -> ScriptDirectory:
+    """The migrations of a package, in their order."""
+    folder = str(Path(importlib.import_module(package).__path__[0]))
+    return ScriptDirectory(folder, version_locations=[folder])
+
+
+def _upgrade(connection: Connection, package: str, to: str) -> list[str]:
+    script = migrations_of(package)
+    newest = script.get_current_head() or ""
+    if (MigrationContext.configure(connection).get_current_revision() or "") > newest:
+        return []
     applied: list[str] = []
 
     def steps(revision: object, context: MigrationContext) -> object:
-        found = script._upgrade_revs("head", revision)  # type: ignore[arg-type]
+        found = script._upgrade_revs(to, revision)  # type: ignore[arg-type]
         applied.extend(str(step.revision.revision) for step in found if step.revision)
         return found
 

@@ -91,6 +91,29 @@ def serve(engine: AsyncEngine, keys: Path) -> Serve:
     return make
 
 
+WriteMigrations = Callable[..., str]
+
+
+@pytest.fixture
+def write_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteMigrations:
+    """Makes a package of migrations, numbered from 0001, of these SQL scripts; returns its name."""
+
+    def write(*scripts: str) -> str:
+        package = tmp_path / f"migrations_{new_id().hex}"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        for number, script in enumerate(scripts, start=1):
+            before = f"{number - 1:04}" if number > 1 else None
+            (package / f"{number:04}_step.py").write_text(
+                f"from alembic import op\nrevision, down_revision = '{number:04}', {before!r}\n"
+                f"def upgrade() -> None:\n    for statement in {script.split(';')!r}:\n        op.execute(statement)\n"
+            )
+        return package.name
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return write
+
+
 def a_member() -> Principal:
     return Principal(Kind.MEMBER, new_id(), new_id())
 
