@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from starlette.types import ASGIApp
 
 from shared.http.app import health_router
+from shared.http.draining import Draining
 from shared.http.problems import install_problem_handlers
 from shared.http.protocol import GuardedProtocol
 from shared.logging import configure_logging
@@ -57,7 +58,9 @@ def serve(
         async with (
             open_resources(settings) as resources,
             stopping() as stopped,
-            serving(create_app(resources), settings.host, settings.port),
+            serving(
+                create_app(resources), settings.host, settings.port, drain_seconds=settings.drain_seconds
+            ),
             beside(stopped, prepare(resources, migrations=_migrations(settings_class))),
         ):
             await stopped.wait()
@@ -103,15 +106,22 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, *, listener: socket.socket | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    listener: socket.socket | None = None,
+    drain_seconds: float = 0,
 ) -> AsyncIterator[None]:
     """Serve an app: bounded heads, no access log, idle connections closed after 15 s (SEC6); ends with open requests done.
 
-    A ``listener`` that is already bound is used instead of host and port.
+    A ``listener`` that is already bound is used instead of host and port. Before the end it serves on for
+    ``drain_seconds``, unready, while its callers go elsewhere (P16).
     """
+    draining = Draining(app)
     server = _Server(
         uvicorn.Config(
-            app,
+            draining,
             host=host,
             port=port,
             http=GuardedProtocol,
@@ -133,6 +143,8 @@ async def serving(
     try:
         yield
     finally:
+        draining.is_draining = True
+        await asyncio.sleep(drain_seconds)
         server.should_exit = True
         await task
 

@@ -46,7 +46,10 @@ class PrefixedSettings(BaseSettings):
 
 
 class ServiceSettings(PrefixedSettings):
-    """What every process of a service is told; a subclass names its prefix: ``model_config = service_config("ORDER_")``."""
+    """What every process of a service is told; a subclass names its prefix: ``model_config = service_config("ORDER_")``.
+
+    ``drain_seconds``: how long an app serves on after it was told to end, where others take over (P16).
+    """
 
     model_config = SettingsConfigDict(frozen=True)
 
@@ -57,6 +60,7 @@ class ServiceSettings(PrefixedSettings):
     host: str = "127.0.0.1"
     port: int = 0
     worker_port: int = 0
+    drain_seconds: float = 0
     identity_key_file: Path
     identity_keyring_file: Path
     service_urls: dict[str, str] = {}

@@ -16,6 +16,8 @@ from shared.telemetry import child_span, traceparent
 
 BROWSE_SECONDS = 2.0
 CHECKOUT_SECONDS = 5.0
+KEPT_ALIVE_SECONDS = 8.0
+"""How long an idle connection is kept: less than a process drains, so that none is used that is just being closed (P16)."""
 
 
 class ServiceUnavailable(Problem):
@@ -175,7 +177,7 @@ class RemoteExchange:
 def new_session() -> aiohttp.ClientSession:
     """The client session of one process: no proxies, no cookies, bounded connections."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=200, limit_per_host=64, keepalive_timeout=12),
+        connector=aiohttp.TCPConnector(limit=200, limit_per_host=64, keepalive_timeout=KEPT_ALIVE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         auto_decompress=False,

@@ -8,6 +8,8 @@ import kubernetes_validate
 import pytest
 
 from deploy.layout import PACKAGES, PROCESSES, SERVICES
+from shared.http.services import KEPT_ALIVE_SECONDS
+from shared.process import STOP_SECONDS
 from tests.architecture.custom_resources import FIELDS, unknown_fields
 from tests.architecture.manifests import (
     HTTP_PORT,
@@ -103,12 +105,26 @@ def test_every_process_is_watched_and_ends_in_order(overlay: str) -> None:
         if name.endswith("-app"):
             assert ports == {"http": HTTP_PORT}
             assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
-        if name.endswith("-worker"):
+        elif name.endswith("-worker"):
             assert ports == {"health": WORKER_PORT}
         else:
-            sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-            assert sleep + 20 <= pod.get("terminationGracePeriodSeconds", 30), name
+            assert container["lifecycle"]["preStop"]["sleep"]["seconds"] >= 5
         assert pod["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname", name
+
+
+def test_an_app_serves_on_while_its_callers_go_elsewhere_and_ends_in_time(overlay: str) -> None:
+    settings = {each["metadata"]["name"]: each["data"] for each in of_kind(overlay, "ConfigMap")}
+    apps = 0
+    for deployment in of_kind(overlay, "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        given = settings[container["envFrom"][0]["configMapRef"]["name"]] if "envFrom" in container else {}
+        drain = [float(value) for name, value in given.items() if name.endswith("_DRAIN_SECONDS")]
+        if deployment["metadata"]["name"].endswith("-app"):
+            apps += 1
+            assert drain[0] > KEPT_ALIVE_SECONDS
+            assert drain[0] + STOP_SECONDS <= 30 <= pod["terminationGracePeriodSeconds"]
+    assert apps == 7
 
 
 def test_secrets_and_settings_are_there_and_come_as_files_and_variables(overlay: str) -> None:
