@@ -83,6 +83,19 @@ async def test_a_login_ends_after_thirty_days_however_much_it_is_used(
     assert not await entrance.knows(token)
 
 
+async def test_a_login_whose_use_cannot_be_noted_is_good_all_the_same(
+    entrance: Entrance, memory: SimpleNamespace
+) -> None:
+    """Whatever keeps the database from writing: here somebody holds the row."""
+    _, token, login = await entrance.member()
+    entrance.clock.advance(timedelta(minutes=11))
+    memory.now += 5
+    async with begin(entrance.resources.engine) as work:
+        held = text("SELECT FROM sessions WHERE subject_id = :id FOR UPDATE")
+        await work.connection.execute(held, {"id": UUID(login["member_id"])})
+        assert await entrance.knows(token)
+
+
 async def test_the_sixth_login_ends_the_oldest(entrance: Entrance, memory: SimpleNamespace) -> None:
     openid, oldest, _ = await entrance.member()
     others = []
