@@ -14,6 +14,7 @@ from deploy.local.home import HOME
 from deploy.local.postgres import SUPERUSER
 from deploy.local.postgres_roles import database_urls, owner_of, provision
 from deploy.local.rabbitmq_configuration import configuration, definitions, service_user, url
+from deploy.reactions import all_reactions
 from deploy.secret_files import Connections, write, write_secrets
 from deploy.wechat_account import account_settings, missing, simulator_settings
 from simulator.merchant import generate
@@ -48,7 +49,7 @@ def make_secrets(folder: Path, *, account: Path | None) -> None:
     write(folder / "postgres" / "superuser_password", superuser)
     write(folder / "postgres" / "roles.sql", provision(roles, PACKAGES))
     users = {name: service_user(name, broker[f"{name}@rabbitmq"]) for name in SERVICES}
-    write(folder / "rabbitmq" / "definitions.json", definitions(users))
+    write(folder / "rabbitmq" / "definitions.json", definitions(users, all_reactions()))
     settings = configuration(listener="0.0.0.0:5672", definitions="/run/jishi/definitions.json")
     write(folder / "rabbitmq" / "rabbitmq.conf", settings)
     _open_to_containers(folder)

@@ -18,6 +18,7 @@ from deploy.local.postgres_roles import DatabaseUrls
 from deploy.local.processes import is_free, wait_until
 from deploy.local.progress import Progress
 from deploy.local.rabbitmq import LocalRabbitMQ
+from deploy.reactions import all_reactions
 from shared.migrations import migrate
 from simulator.merchant import generate
 
@@ -81,7 +82,7 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
         if with_broker:
             with progress.step("RabbitMQ") as step:
                 broker = stack.enter_context(LocalRabbitMQ(RABBITMQ, say=step.say))
-                amqp_urls = broker.start(SERVICES)
+                amqp_urls = broker.start(SERVICES, reactions=all_reactions())
         environment = configure(
             HOME,
             databases=databases,
@@ -102,7 +103,7 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
                 postgres.start()
             if broker is not None and amqp_urls and "JISHI_AMQP_URL" not in os.environ and not broker.running:
                 say("RabbitMQ ended and is started again")
-                broker.start(SERVICES)
+                broker.start(SERVICES, reactions=all_reactions())
 
         password = (HOME / "secrets" / "gateway_owner_password").read_text()
         yield Ground(environment, port, simulator_url, password, watch)

@@ -11,6 +11,7 @@ from deploy.local.rabbitmq_configuration import User, definitions, service_user,
 from deploy.local.rabbitmq_container import RabbitMQContainer, docker_answers
 from deploy.local.rabbitmq_install import can_install, find_server, install_server
 from deploy.local.rabbitmq_node import RabbitMQNode
+from shared.messaging.reactions import Reaction
 
 DEFAULT_PORT = 8672
 
@@ -36,12 +37,17 @@ class LocalRabbitMQ:
         return self._server is not None and self._server.running
 
     def start(
-        self, services: Iterable[str], *, user: Callable[[str, str], User] = service_user
+        self,
+        services: Iterable[str],
+        *,
+        user: Callable[[str, str], User] = service_user,
+        reactions: Iterable[Reaction] = (),
     ) -> dict[str, str]:
-        """Start the broker with a user for each service, made of its name and password; the URL each connects to.
+        """Start the broker with the queues of reactions and a user for each service, made of its name and password.
 
-        With JISHI_AMQP_URL set nothing is started and every service gets that URL: its users are the business of
-        whoever runs that broker. Raises LocalServerError with what to do when no broker can be had.
+        Returns the URL each connects to. With JISHI_AMQP_URL set nothing is started and every service gets that URL:
+        its users and queues are the business of whoever runs that broker. Raises LocalServerError with what to do when
+        no broker can be had.
         """
         names = list(services)
         if given := os.environ.get("JISHI_AMQP_URL"):
@@ -51,7 +57,7 @@ class LocalRabbitMQ:
             passwords = self._folder.passwords(names)
             self._server = self._choose()
             self._server.start(
-                definitions({name: user(name, password) for name, password in passwords.items()})
+                definitions({name: user(name, password) for name, password in passwords.items()}, reactions)
             )
         except BaseException:
             if self._server is not None:

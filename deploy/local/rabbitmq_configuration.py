@@ -1,14 +1,26 @@
-"""What a RabbitMQ is told at its start: its port, its users and their reach, and that there is no `guest` (SEC15)."""
+"""What a RabbitMQ is told at its start: its port, its users and their reach, no `guest` (SEC15), and who wants which events.
+
+An event counts as sent once one queue has it. So the queues of all services are there before the first of them announces
+anything: a worker that comes a moment later than another has missed nothing (P9).
+"""
 
 import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from shared.messaging.transports.rabbitmq import DEAD_LETTERS, EXCHANGE
+from shared.messaging.reactions import Reaction
+from shared.messaging.transports.rabbitmq import (
+    DEAD_LETTERS,
+    EXCHANGE,
+    GRAVEYARD_ARGUMENTS,
+    graveyard_of,
+    queue_arguments,
+)
 
 VIRTUAL_HOST = "jishi"
 EVERYTHING, NOTHING = ".*", "^$"
@@ -46,8 +58,8 @@ def configuration(*, listener: str, definitions: Path | str) -> str:
     return f"listeners.tcp.local = {listener}\nload_definitions = {definitions}\nlog.file.level = warning\n"
 
 
-def definitions(users: Mapping[str, User]) -> str:
-    """One virtual host and its users, as RabbitMQ's definitions file; the same for the same users.
+def definitions(users: Mapping[str, User], reactions: Iterable[Reaction] = ()) -> str:
+    """One virtual host, its users and the queues of reactions, as RabbitMQ's definitions file; the same for the same.
 
     A node that loads definitions makes no default user, so `guest` never exists.
     """
@@ -73,9 +85,31 @@ def definitions(users: Mapping[str, User]) -> str:
                 }
                 for name, user in users.items()
             ],
-        },
+        }
+        | _queues(sorted(reactions, key=lambda reaction: reaction.name)),
         indent=1,
     )
+
+
+def _queues(reactions: Iterable[Reaction]) -> dict[str, list[dict[str, Any]]]:
+    """The queues as their workers declare them, each with its graveyard, and what is bound to them."""
+    here = {"vhost": VIRTUAL_HOST}
+    lasting = here | {"durable": True, "auto_delete": False}
+    exchanges = [
+        lasting | {"name": EXCHANGE, "type": "topic"},
+        lasting | {"name": DEAD_LETTERS, "type": "direct"},
+    ]
+    queues, bindings = [], []
+    for reaction in reactions:
+        name, dead = reaction.name, graveyard_of(reaction.name)
+        queues.append(lasting | {"name": name, "arguments": queue_arguments(name)})
+        queues.append(lasting | {"name": dead, "arguments": GRAVEYARD_ARGUMENTS})
+        wanted = [(EXCHANGE, name, type_.type) for type_ in reaction.types] + [(DEAD_LETTERS, dead, name)]
+        bindings += [
+            here | {"source": source, "destination": queue, "destination_type": "queue", "routing_key": key}
+            for source, queue, key in wanted
+        ]
+    return {"exchanges": exchanges, "queues": queues, "bindings": bindings} if queues else {}
 
 
 def password_hash(password: str) -> str:

@@ -9,6 +9,8 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.rabbitmq_configuration import User, password_hash, service_user, watching_user
+from deploy.reactions import all_reactions
+from shared.events import OrderClosed
 from shared.messaging.transport import Delivery, Pack
 from shared.messaging.transports.rabbitmq import DEAD_LETTERS, EXCHANGE, RabbitMQTransport, queue_arguments
 
@@ -22,7 +24,30 @@ def user(name: str, password: str) -> User:
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with LocalRabbitMQ(tmp_path_factory.mktemp("rights") / "broker", port=7972) as broker:
-        yield broker.start(["order", "member", WATCHER], user=user)
+        yield broker.start(["order", "member", WATCHER], user=user, reactions=all_reactions())
+
+
+async def test_what_is_announced_before_any_worker_ran_waits_for_every_one_who_wants_it(
+    urls: dict[str, str],
+) -> None:
+    """The very first start of a shop: the order service is quick, the others are not."""
+    wanting = {reaction.name for reaction in all_reactions() if OrderClosed in reaction.types}
+    assert {name.partition(".")[0] for name in wanting} >= {"member", "catalog", "campaign", "analytics"}
+    order = RabbitMQTransport(urls["order"], name="order")
+    assert await order.publish([Pack(OrderClosed.type, b"[7]", ())]) == [True]
+    await order.close()
+    async with await aio_pika.connect(urls[WATCHER], timeout=10) as connection:
+        channel = await connection.channel()
+        for name in wanting:
+            queue = await channel.declare_queue(name, passive=True)
+            assert (name, queue.declaration_result.message_count) == (name, 1)
+    member = RabbitMQTransport(urls["member"], name="member")
+    for reaction in all_reactions():
+        if reaction.name.startswith("member."):
+            await member.bind(
+                reaction.name, [type_.type for type_ in reaction.types]
+            )  # finds what it would make
+    await member.close()
 
 
 async def test_a_service_declares_hears_and_announces_through_what_is_its_own(urls: dict[str, str]) -> None:
