@@ -41,9 +41,11 @@ class Echo:
     """The service; ``x-do`` says what it does."""
 
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    calls: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
+        self.calls.append(scope["path"])
         match headers.get(b"x-do", b"tell"):
             case b"tell":
                 await self._tell(scope, receive, send)
@@ -52,6 +54,12 @@ class Echo:
                 while (message := await receive()).get("more_body", False):
                     await send({"type": "http.response.body", "body": message["body"], "more_body": True})
                 await send({"type": "http.response.body", "body": message.get("body", b"")})
+            case b"dawdle":
+                await asyncio.sleep(0.3)
+                await _answer(send, 200, b"at last")
+            case b"dawdle and fail":
+                await asyncio.sleep(0.3)
+                await _answer(send, 404, b"")
             case b"refuse":
                 await _answer(send, 401, b"{}", content_type="application/json")
             case b"zip":

@@ -11,6 +11,7 @@ from gateway.hygiene import (
     TargetTooLong,
     check,
     client_address,
+    household,
     incoming,
     outgoing,
 )
@@ -134,3 +135,19 @@ def test_only_our_own_proxies_are_believed(
     forwarded_for: list[bytes], trusted_proxies: int, address: str
 ) -> None:
     assert client_address("10.0.0.1", forwarded_for, trusted_proxies=trusted_proxies) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("", ""),
+        ("unix", "unix"),
+    ],
+)
+def test_one_line_of_ipv6_is_one_household(address: str, expected: str) -> None:
+    assert household(address) == expected

@@ -1,0 +1,77 @@
+"""Who is turned away first, and which routes are how important (P13, SEC7)."""
+
+import pytest
+
+from gateway.limits.load import Load, busy
+from gateway.limits.priority import TURNED_AWAY_IN_ORDER, Priority
+from gateway.limits.rates import Limit
+from gateway.routes import ROUTES, Access
+from gateway.settings import Settings
+
+BOUNDS = {
+    Priority.BEACON: 100,
+    Priority.BROWSE: 120,
+    Priority.SEARCH: 130,
+    Priority.CART: 140,
+    Priority.ORDER: 160,
+    Priority.PAYMENT: 200,
+}
+
+
+@pytest.fixture
+def load() -> Load:
+    return Load(Settings(database_url="x", identity_key_file="x", identity_keyring_file="x"))
+
+
+def test_each_priority_gets_in_up_to_its_share_and_callbacks_always(load: Load) -> None:
+    for under_way in range(400):
+        load.all.under_way = under_way
+        admitted = {each for each in Priority if load.admits("order", each)}
+        assert admitted == {Priority.VITAL} | {each for each, bound in BOUNDS.items() if under_way < bound}
+
+
+def test_a_service_that_is_slow_fills_its_own_share_only(load: Load) -> None:
+    load.at["catalog"].under_way = load.all.under_way = 60
+    assert not load.admits("catalog", Priority.BROWSE)
+    assert load.admits("catalog", Priority.ORDER)
+    assert load.admits("campaign", Priority.BROWSE)
+
+
+def test_a_request_counts_while_it_runs_however_it_ends(load: Load) -> None:
+    with load.one_more("order"), load.one_more("catalog"):
+        assert (load.all.under_way, load.at["order"].under_way, load.at["catalog"].under_way) == (2, 1, 1)
+    with pytest.raises(RuntimeError), load.one_more("order"):
+        raise RuntimeError
+    assert load.all.under_way == load.at["order"].under_way == load.at["catalog"].under_way == 0
+
+
+def test_those_who_are_turned_away_together_come_back_one_by_one() -> None:
+    assert {busy().headers["retry-after"] for _ in range(300)} == set("12345")
+
+
+def test_the_order_of_being_turned_away() -> None:
+    assert [*TURNED_AWAY_IN_ORDER, Priority.VITAL] == list(reversed(Priority))
+
+
+def test_callbacks_and_health_are_vital_and_nothing_else() -> None:
+    vital = {f"{route.method} {route.template}" for route in ROUTES if route.priority is Priority.VITAL}
+    callbacks = {f"POST {route.template}" for route in ROUTES if route.template.startswith("/callbacks/")}
+    assert len(callbacks) == 3
+    assert vital == callbacks | {"GET /health/live", "GET /health/ready"}
+
+
+def test_priorities_and_limits_of_the_routes_that_matter() -> None:
+    found = {f"{route.method} {route.template}": (route.priority, route.limit) for route in ROUTES}
+    assert found["POST /orders/{order_id}/pay"] == (Priority.PAYMENT, None)
+    assert found["GET /orders/{order_id}"] == (Priority.PAYMENT, None)
+    assert found["POST /orders"] == (Priority.ORDER, Limit.ORDER)
+    assert found["POST /checkout/preview"] == (Priority.ORDER, None)
+    assert found["PUT /cart/lines/{sku_id}"] == (Priority.CART, None)
+    assert found["GET /search"] == (Priority.SEARCH, Limit.SEARCH)
+    assert found["GET /products"] == found["GET /home"] == (Priority.BROWSE, None)
+    assert found["POST /behaviour-events"] == (Priority.BEACON, None)
+    assert found["POST /coupon-templates/{template_id}/claim"] == (Priority.CART, Limit.CLAIM)
+    logins = {name for name, (_, limit) in found.items() if limit is Limit.LOGIN}
+    assert logins == {"POST /auth/wechat/login", "POST /operator/auth/login"}
+    operators = {route.priority for route in ROUTES if route.access is Access.OPERATOR}
+    assert operators == {Priority.ORDER}
