@@ -17,6 +17,8 @@ CALL_SECONDS = 15.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_FACTOR = 0.2, 2.0, 1.5
 IN_PROGRESS = "/problems/idempotency-in-progress"
 CHECKOUT = "place-order"
+AT_ONCE = 3
+"""How many times a call is sent when it is sent several times at the same moment (P2)."""
 
 
 class RunOver(Exception):
@@ -38,9 +40,12 @@ class Answer:
     @property
     def is_word(self) -> bool:
         """Whether this settles the call; otherwise it may or may not have had its effect."""
-        return self.status < 500 and not (
-            isinstance(self.body, dict) and self.body.get("type") == IN_PROGRESS
-        )
+        return self.status < 500 and not self.is_in_progress
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether the shop is still at work on the same key."""
+        return isinstance(self.body, dict) and self.body.get("type") == IN_PROGRESS
 
 
 @dataclass(slots=True)
@@ -50,6 +55,8 @@ class Tally:
     in_flight: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
     unknown_by_service: Counter[str] = field(default_factory=Counter)
+    at_once: Counter[str] = field(default_factory=Counter)
+    in_progress: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     checkouts: list[tuple[float, float, str]] = field(default_factory=list)
     """First tries of placing an order: began, ended (monotonic), and what came instead of the shop's word."""
@@ -83,12 +90,13 @@ Send = Callable[[], Awaitable[Answer]]
 
 
 class Actor:
-    """Somebody with a name in the journal."""
+    """Somebody with a name in the journal; this share of their calls with a key is sent several times at once."""
 
-    def __init__(self, door: Door, name: str, random: Random) -> None:
+    def __init__(self, door: Door, name: str, random: Random, *, at_once_share: float = 0.0) -> None:
         self.door = door
         self.name = name
         self.random = random
+        self.at_once_share = at_once_share
         self._jitter = Random(name)  # apart, so that the dice fall the same however often a call is repeated
         self.token: str | None = None
         self._seq = 0
@@ -106,6 +114,27 @@ class Actor:
 
         Raises RunOver.
         """
+        if key is None or self.random.random() >= self.at_once_share:
+            return await self._until_word(call, request, send, key=key, told=told)
+        self.door.tally.at_once[call] += 1
+        words = await asyncio.gather(
+            *(self._until_word(call, request, send, key=key, told=told) for _ in range(AT_ONCE))
+        )
+        if (
+            len({word.is_done for word in words}) > 1
+        ):  # a refusal keeps nothing, but what was done is told for ever
+            return await self._until_word(call, request, send, key=key, told=told)
+        return words[0]
+
+    async def _until_word(
+        self,
+        call: str,
+        request: Mapping[str, Any],
+        send: Send,
+        *,
+        key: str | None,
+        told: Callable[[Any], Any],
+    ) -> Answer:
         self._seq += 1
         seq, journal, tally = self._seq, self.door.journal, self.door.tally
         tries = 0
@@ -125,7 +154,10 @@ class Actor:
             if answer is not None and answer.is_word:
                 await journal.answer(self.name, seq, call, key, status=answer.status, body=told(answer.body))
                 return answer
-            tally.unknown[call] += 1
+            if answer is not None and answer.is_in_progress:
+                tally.in_progress += 1
+            else:
+                tally.unknown[call] += 1
             if answer is None:
                 await journal.unknown(self.name, seq, call, key)
             else:
@@ -174,7 +206,7 @@ def _instead_of_word(answer: Answer | None) -> str:
     """What came when the shop gave no word; empty when it did."""
     if answer is None:
         return "nothing"
-    if answer.is_word:
+    if answer.is_word or answer.is_in_progress:
         return ""
     problem = answer.body if isinstance(answer.body, dict) else {}
     return " ".join(

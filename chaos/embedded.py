@@ -1,19 +1,22 @@
-"""The embedded mode: `make run`'s one process, killed and started again, with its PostgreSQL or beside it."""
+"""The embedded mode: `make run`'s one process behind wires, killed and started again, with its PostgreSQL or beside it."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 
-from chaos.calls import Tally
+from chaos.database_wires import open_database_wires
 from chaos.outages import Outages
 from chaos.platforms import made
+from chaos.proxies.postgres import PostgresWire
 from chaos.schedule import EMBEDDED
 from chaos.supervisor import READY_SECONDS, Supervised
+from chaos.wired import WIRES
 from deploy.layout import ports_from
 from deploy.local.postgres import LocalPostgres
 from deploy.local.processes import command_of
@@ -25,22 +28,28 @@ class EmbeddedPlatform:
     takes_wechat_along: bool = True
 
     def __init__(
-        self, folder: Path, process: Supervised, outages: Outages, tally: Tally, *, port: int
+        self,
+        folder: Path,
+        process: Supervised,
+        wires: dict[str, PostgresWire],
+        outages: Outages,
+        *,
+        port: int,
     ) -> None:
         self.folder = folder
+        self.database_wires = wires
         self.process = process
         self.outages = outages
         self.url = f"http://127.0.0.1:{port}"
         self.simulator_url = f"http://127.0.0.1:{ports_from(port)['simulator']}"
         self.postgres = LocalPostgres(folder / "postgres")
-        self._tally = tally
 
     @property
     def owner_password(self) -> str:
         return (self.folder / "secrets" / "gateway_owner_password").read_text()
 
     def busy(self, target: str) -> int:
-        return self._tally.in_flight
+        return sum(wire.busy() for wire in self.database_wires.values())
 
     async def kill(self, target: str, *, with_database: bool) -> None:
         if with_database:
@@ -81,25 +90,28 @@ class EmbeddedPlatform:
 
 
 @asynccontextmanager
-async def embedded_platform(folder: Path, *, port: int, tally: Tally) -> AsyncIterator[EmbeddedPlatform]:
+async def embedded_platform(folder: Path, *, port: int) -> AsyncIterator[EmbeddedPlatform]:
     """A shop of its own below a folder, in one process."""
     outages = Outages()
-    async with aiohttp.ClientSession() as http:
+    wires: dict[str, PostgresWire] = {}
+    async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
+        ports = await open_database_wires(stack, wires, LocalPostgres(folder / "postgres"), port=port)
         process = Supervised(
             EMBEDDED,
-            "deploy.local.run",
+            "chaos.wired",
             {
                 "JISHI_HOME": str(made(folder)),
                 "JISHI_PORT": str(port),
                 "JISHI_DEMO": "no",
                 "GATEWAY_LIMITS_SCALE": "1000",
+                WIRES: json.dumps(ports),
             },
             ready_url=f"http://127.0.0.1:{port}/health/ready",
             logs=made(folder / "logs"),
             outages=outages,
             http=http,
         )
-        platform = EmbeddedPlatform(folder, process, outages, tally, port=port)
+        platform = EmbeddedPlatform(folder, process, wires, outages, port=port)
         try:
             await process.start()
             await process.until_ready()

@@ -6,23 +6,23 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import aio_pika
 import aiohttp
 
+from chaos.database_wires import behind_a_wire, open_database_wires
 from chaos.outages import Outages
 from chaos.platforms import made
 from chaos.proxies.postgres import PostgresWire
 from chaos.proxies.rabbitmq import RabbitMQWire
-from chaos.proxies.wire import Wire
+from chaos.proxies.wire import through
 from chaos.supervisor import Supervised
 from deploy.layout import APPS, PACKAGES, PROCESSES, SERVICES, WORKERS, Process, ports_from
 from deploy.local.configuration import configure
 from deploy.local.postgres import LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls
-from deploy.local.processes import end_process, free_port, wait_until
+from deploy.local.processes import end_process, wait_until
 from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.rabbitmq_configuration import User, service_user, unlimited_user
 from shared.migrations import migrate
@@ -32,8 +32,8 @@ from simulator.merchant import generate
 HARNESS_USER = "chaos"
 SERVICE_OF = {process.name: process.service for process in PROCESSES}
 WORKER_NAMES = frozenset(process.name for process in WORKERS)
-SERVERS_FROM, WIRES_FROM = 50, 60
-"""Where the servers' and the wires' ports begin, counted from the gateway's."""
+SERVERS_FROM, BROKER_WIRES_FROM = 50, 70
+"""Where the servers' ports begin, and those of the wires to the broker, counted from the gateway's."""
 
 
 class FullPlatform:
@@ -53,7 +53,6 @@ class FullPlatform:
         self.processes: dict[str, Supervised] = {}
         self.broker_url = ""
         self._port = port
-        self._next_wire = port + WIRES_FROM
         self._restarting = asyncio.Lock()
 
     @property
@@ -79,8 +78,6 @@ class FullPlatform:
             else:
                 await asyncio.to_thread(self._stop_postgres)
             await asyncio.to_thread(self._start_postgres)
-            for wire in self.database_wires.values():
-                wire.wire.server_port = self.postgres.port
             self.outages.end(outage)
 
     async def restart_broker(self, way: str) -> None:
@@ -91,8 +88,6 @@ class FullPlatform:
                 os.kill(self._pid("rabbitmq/node.pid"), signal.SIGKILL)
             urls = await asyncio.to_thread(self._start_broker)
             self.broker_url = urls[HARNESS_USER]
-            for wire in self.broker_wires.values():
-                wire.wire.server_port = _port_of(self.broker_url)
             self.outages.end(outage)
 
     async def at_rest(self) -> bool:
@@ -112,8 +107,7 @@ class FullPlatform:
         ports = ports_from(self._port)
         self.simulator_url = f"http://127.0.0.1:{ports['simulator']}"
         await asyncio.to_thread(generate, made(self.folder / "simulator"))
-        databases = await self._open_databases(stack)
-        amqp_urls = await self._open_broker(stack)
+        databases, amqp_urls = await asyncio.gather(self._open_databases(stack), self._open_broker(stack))
         environment = configure(
             self.folder,
             databases=databases,
@@ -133,11 +127,8 @@ class FullPlatform:
         urls = await asyncio.to_thread(self.postgres.ensure, PACKAGES)
         for name, package in PACKAGES.items():
             await migrate(urls[name].owner, f"{package}.migrations")
-            wire = self.database_wires[name] = PostgresWire(server_port=self.postgres.port)
-            stack.push_async_callback(wire.wire.close)
-            port = await self._listen(wire.wire)
-            urls[name] = DatabaseUrls(runtime=_through(urls[name].runtime, port), owner=urls[name].owner)
-        return urls
+        ports = await open_database_wires(stack, self.database_wires, self.postgres, port=self._port)
+        return {name: behind_a_wire(urls[name], ports[name]) for name in PACKAGES}
 
     async def _open_broker(self, stack: AsyncExitStack) -> dict[str, str]:
         """RabbitMQ and a wire to it for each service: how the services reach it."""
@@ -145,9 +136,9 @@ class FullPlatform:
         urls = await asyncio.to_thread(self._start_broker)
         self.broker_url = urls.pop(HARNESS_USER)
         for name in SERVICES:
-            wire = self.broker_wires[name] = RabbitMQWire(server_port=_port_of(self.broker_url))
+            wire = self.broker_wires[name] = RabbitMQWire(server_port=lambda: _port_of(self.broker_url))
             stack.push_async_callback(wire.wire.close)
-            urls[name] = _through(urls[name], await self._listen(wire.wire))
+            urls[name] = through(urls[name], await wire.wire.listen(self._port + BROKER_WIRES_FROM))
         return urls
 
     async def _open_processes(
@@ -191,13 +182,6 @@ class FullPlatform:
             await each.start()
         for each in supervised:
             await each.until_ready()
-
-    async def _listen(self, wire: Wire[Any]) -> int:
-        """Open a wire at the next free port."""
-        port = self._next_wire = free_port(self._next_wire)
-        await wire.listen(port)
-        self._next_wire += 1
-        return port
 
     async def _until_bound(self) -> None:
         """Wait until every worker consumes: what is announced before its queue exists reaches nobody."""
@@ -250,10 +234,3 @@ def _environment_of(process: Process, environment: Mapping[str, str]) -> dict[st
 
 def _port_of(url: str) -> int:
     return urlsplit(url).port or 0
-
-
-def _through(url: str, port: int) -> str:
-    """A URL whose server is reached through a wire at a port."""
-    parts = urlsplit(url)
-    user, _, _ = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}"))

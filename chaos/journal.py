@@ -33,7 +33,7 @@ class Entry:
     """One line of the journal.
 
     `shopper` names who acted (operators and the harness too) and `seq` counts that actor's steps: the lines of one
-    call, and of its repeats, share shopper, seq, call and key.
+    call, and of its repeats, share shopper, seq, call and key. What was sent several times at once shares the key alone.
     """
 
     at: datetime

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chaos.outages import Outages
+from chaos.proxies.postgres import PostgresWire
 from deploy.local.postgres import LocalPostgres
 
 
@@ -16,6 +17,7 @@ class Platform(Protocol):
     simulator_url: str
     outages: Outages
     postgres: LocalPostgres
+    database_wires: dict[str, PostgresWire]
     takes_wechat_along: bool
     """Whether a kill of its process ends the simulator too."""
 

@@ -14,7 +14,14 @@ from chaos.schedule import Fault, Kind, Mode, Size
 
 REPORT_FILE = "report.json"
 
-LEAST_BITTEN = {Kind.KILL: 0.6, Kind.RESTART_BROKER: 1.0, Kind.RESTART_DATABASE: 1.0}
+LEAST_BITTEN = {
+    Kind.KILL: 0.6,
+    Kind.KILL_AT_COMMIT: 0.6,
+    Kind.CUT_COMMIT: 0.6,
+    Kind.CUT_DATABASE: 0.6,
+    Kind.RESTART_BROKER: 1.0,
+    Kind.RESTART_DATABASE: 1.0,
+}
 """The share of the planned faults of a kind that must have hurt; of the others at least a third."""
 
 LEAST_BITTEN_OTHERWISE = 1 / 3

@@ -37,9 +37,11 @@ async def until_at_rest(platform: Platform, *, seconds: float, say: Say) -> floa
     began = said = time.monotonic()
     quiet = 0
     left: dict[str, int] = {}
-    while quiet < 2:
+    while True:
         left = await _unfinished(platform)
         quiet = quiet + 1 if not left else 0
+        if quiet == 2:
+            return time.monotonic() - began
         now = time.monotonic()
         if now - began > seconds:
             raise NeverAtRest(f"still unfinished after {seconds:.0f} s: {left}")
@@ -47,7 +49,6 @@ async def until_at_rest(platform: Platform, *, seconds: float, say: Say) -> floa
             said = now
             say(f"still to finish: {', '.join(f'{number} {what}' for what, number in left.items())}")
         await asyncio.sleep(LOOK_SECONDS if left else LOOK_SECONDS / 2)
-    return time.monotonic() - began
 
 
 async def _unfinished(platform: Platform) -> dict[str, int]:

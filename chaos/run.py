@@ -30,7 +30,7 @@ from chaos.proxies.rabbitmq import AckCut
 from chaos.report import Bites, Report, availability, count_faults, judge, times_back
 from chaos.rest import NeverAtRest, until_at_rest
 from chaos.saboteur import Act, Saboteur
-from chaos.schedule import Fault, Kind, Mode, Size, plan, write_schedule
+from chaos.schedule import COMMIT_CUTS, Fault, Kind, Mode, Size, plan, write_schedule
 from chaos.shoppers import Market, Shopper
 from chaos.wechat import WeChatFaults
 from deploy.local.home import PROJECT
@@ -81,7 +81,7 @@ async def run_chaos(options: Options) -> Report:
         flush=True,
     )
     journal = Journal(options.folder)
-    async with _platform(options, tally) as platform, _http() as http:
+    async with _platform(options) as platform, _http() as http:
         clock.lap("start")
         door = Door(http, platform.url, platform.simulator_url, journal, platform.outages, tally)
         operator = await _operator(door, platform)
@@ -195,28 +195,25 @@ async def _shop(market: Market, at_once: int, saboteur: Saboteur, report: Report
 
 
 def _acts(platform: Platform) -> dict[Kind, Act]:
-    """What only the full mode can break."""
-    if not isinstance(platform, FullPlatform):
-        return {}
+    """What is done to the wires, and to the broker where there is one."""
 
     async def cut_commit(fault: Fault) -> None:
         platform.database_wires[fault.target].cuts.armed.append(CommitCut(fault.how["way"]))
 
-    async def cut_ack(fault: Fault) -> None:
-        platform.broker_wires[fault.target].traffic.armed.append(AckCut(fault.how["way"]))
-
     async def cut_database(fault: Fault) -> None:
         platform.database_wires[fault.target].wire.cut()
+
+    on_databases: dict[Kind, Act] = {Kind.CUT_COMMIT: cut_commit, Kind.CUT_DATABASE: cut_database}
+    if not isinstance(platform, FullPlatform):
+        return on_databases
+
+    async def cut_ack(fault: Fault) -> None:
+        platform.broker_wires[fault.target].traffic.armed.append(AckCut(fault.how["way"]))
 
     async def restart_broker(fault: Fault) -> None:
         await platform.restart_broker(fault.how["way"])
 
-    return {
-        Kind.CUT_COMMIT: cut_commit,
-        Kind.CUT_ACK: cut_ack,
-        Kind.CUT_DATABASE: cut_database,
-        Kind.RESTART_BROKER: restart_broker,
-    }
+    return {**on_databases, Kind.CUT_ACK: cut_ack, Kind.RESTART_BROKER: restart_broker}
 
 
 def _doubling(platform: Platform, options: Options) -> tuple[Doubling, "asyncio.Task[None]"] | None:
@@ -236,16 +233,18 @@ def _tell(
     doubling: Doubling | None,
 ) -> None:
     tally = market.door.tally
-    cuts: dict[Kind, tuple[int, int]] = {}
+    commits = [wire.cuts for wire in platform.database_wires.values()]
+    done = sum(cut in COMMIT_CUTS for each in commits for cut in each.done)
+    cuts = {Kind.CUT_COMMIT: (done + sum(len(each.armed) for each in commits), done)}
     if isinstance(platform, FullPlatform):
-        commits = [wire.cuts for wire in platform.database_wires.values()]
         acks = [wire.traffic for wire in platform.broker_wires.values()]
-        for kind, each in ((Kind.CUT_COMMIT, commits), (Kind.CUT_ACK, acks)):
-            done = sum(len(cut.done) for cut in each)
-            cuts[kind] = (done + sum(len(cut.armed) for cut in each), done)
+        done = sum(len(each.done) for each in acks)
+        cuts[Kind.CUT_ACK] = (done + sum(len(each.armed) for each in acks), done)
         report.evidence["redelivered"] = sum(traffic.redelivered for traffic in acks)
         report.evidence["delivered"] = sum(traffic.delivered for traffic in acks)
     report.orders = market.placed
+    report.evidence["sent_at_once"] = tally.at_once.total()
+    report.evidence["told_in_progress"] = tally.in_progress
     report.calls = dict(sorted(tally.statuses.items()))
     report.unknown = dict(tally.unknown.most_common())
     report.faults, report.kills_bitten = count_faults(faults, saboteur.executed, cuts)
@@ -264,13 +263,13 @@ def _tell(
 
 
 @asynccontextmanager
-async def _platform(options: Options, tally: Tally) -> AsyncIterator[FullPlatform | EmbeddedPlatform]:
+async def _platform(options: Options) -> AsyncIterator[FullPlatform | EmbeddedPlatform]:
     shop = options.folder / "shop"
     if options.mode is Mode.FULL:
         async with full_platform(shop, port=options.port) as full:
             yield full
     else:
-        async with embedded_platform(shop, port=options.port, tally=tally) as embedded:
+        async with embedded_platform(shop, port=options.port) as embedded:
             yield embedded
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from chaos.calls import Tally
 from chaos.journal import Journal
 from chaos.platforms import Platform
+from chaos.proxies.postgres import CommitCut, CommitCuts
 from chaos.schedule import Fault, Kind
 from chaos.wechat import WeChatFaults
 
@@ -20,6 +21,8 @@ LOOK_SECONDS = 0.002
 READY_WITHIN_SECONDS = 120.0
 STARTED_WITHIN_SECONDS = (0.3, 1.5)
 EVIDENCE_WITHIN_SECONDS = 10.0
+
+KILLS = (Kind.KILL, Kind.KILL_AT_COMMIT)
 
 Act = Callable[[Fault], Awaitable[None]]
 
@@ -68,10 +71,12 @@ class Saboteur:
         await asyncio.gather(*self._under_way)
 
     async def _carry_out(self, fault: Fault) -> None:
-        async with self._one_at_a_time[fault.target if fault.kind is Kind.KILL else fault.kind]:
+        async with self._one_at_a_time[fault.target if fault.kind in KILLS else fault.kind]:
             match fault.kind:
                 case Kind.KILL:
                     await self._kill(fault)
+                case Kind.KILL_AT_COMMIT:
+                    await self._kill_at_commit(fault)
                 case Kind.RESTART_DATABASE:
                     await self._restart(fault, lambda: self._platform.restart_database(fault.how["way"]))
                 case Kind.WECHAT:
@@ -98,6 +103,17 @@ class Saboteur:
         evidence = {"in_flight": in_flight, "starting": fault.how["starting"], "calls_lost": lost}
         self.executed.append(Executed(fault, evidence, bool(in_flight or lost or fault.how["starting"])))
 
+    async def _kill_at_commit(self, fault: Fault) -> None:
+        """Kill the process when a COMMIT of a service has arrived and its answer has not."""
+        async with asyncio.timeout(READY_WITHIN_SECONDS):
+            await self._platform.ready(fault.target)
+        await self._wechat.look()
+        is_unheard = await self._until_unheard(self._platform.database_wires[fault.how["way"]].cuts)
+        self._under_way.add(asyncio.create_task(self._remind_wechat(fault.target)))
+        await self._platform.kill(fault.target, with_database=False)
+        await self._note(fault)
+        self.executed.append(Executed(fault, {"unheard": is_unheard}, is_unheard))
+
     async def _remind_wechat(self, target: str) -> None:
         """Give a simulator that was started again its rules again."""
         await asyncio.sleep(1)
@@ -110,6 +126,19 @@ class Saboteur:
         while not (busy := self._platform.busy(target)) and loop.time() < deadline:
             await asyncio.sleep(LOOK_SECONDS)
         return busy
+
+    async def _until_unheard(self, cuts: CommitCuts) -> bool:
+        """Have the next COMMIT's answer kept back; whether there was one in time."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + BUSY_WITHIN_SECONDS
+        before = cuts.done.count(CommitCut.UNHEARD)
+        cuts.armed.append(CommitCut.UNHEARD)
+        while cuts.done.count(CommitCut.UNHEARD) == before:
+            if loop.time() > deadline:
+                cuts.armed.remove(CommitCut.UNHEARD)
+                return False
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
 
     async def _until_lost(self, before: int) -> int:
         """How many calls stayed without an answer soon after a kill, when nothing was seen in flight."""

@@ -16,6 +16,11 @@ SCHEDULE_FILE = "schedule.json"
 EMBEDDED = "jishi"
 """The one process of the embedded mode."""
 
+COMMIT_CUTS = (CommitCut.BEFORE, CommitCut.AFTER)
+
+WORKING = ("member", "analytics", "campaign", "catalog", "payment", "order")
+"""In whose COMMIT the embedded process dies, in turn; first those that mostly react to what the others announced."""
+
 EMBEDDED_KILLS = 4
 """At least: there is only one process to kill."""
 
@@ -40,6 +45,7 @@ class Kind(StrEnum):
     """What the harness does."""
 
     KILL = "kill"
+    KILL_AT_COMMIT = "kill-at-commit"
     RESTART_BROKER = "restart-broker"
     RESTART_DATABASE = "restart-database"
     CUT_COMMIT = "cut-commit"
@@ -124,16 +130,17 @@ def plan(seed: int, size: Size, mode: Mode) -> list[Fault]:
     faults += _moments(
         random, size, size.database_restarts, Kind.RESTART_DATABASE, "postgresql", ("kill", "stop")
     )
+    for service in SERVICES:
+        faults += _moments(random, size, size.commit_cuts, Kind.CUT_COMMIT, service, COMMIT_CUTS)
+        faults += _moments(random, size, max(1, size.commit_cuts // 10), Kind.CUT_DATABASE, service, ("all",))
     if mode is Mode.FULL:
         faults += _moments(
             random, size, size.broker_restarts, Kind.RESTART_BROKER, "rabbitmq", ("kill", "stop")
         )
         for service in SERVICES:
-            faults += _moments(random, size, size.commit_cuts, Kind.CUT_COMMIT, service, tuple(CommitCut))
             faults += _moments(random, size, size.ack_cuts, Kind.CUT_ACK, service, tuple(AckCut))
-            faults += _moments(
-                random, size, max(1, size.commit_cuts // 10), Kind.CUT_DATABASE, service, ("all",)
-            )
+    else:
+        faults += _moments(random, size, size.ack_cuts, Kind.KILL_AT_COMMIT, EMBEDDED, WORKING)
     return sorted(faults, key=lambda fault: (fault.at_order, fault.kind, fault.target))
 
 

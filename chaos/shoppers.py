@@ -8,14 +8,15 @@ from random import Random
 from typing import Any
 
 from chaos.afterwards import afterwards
-from chaos.calls import Actor, Answer, Door, RunOver
+from chaos.calls import AT_ONCE, Actor, Answer, Door, RunOver
 from chaos.goods import Goods
 from shared.ids import new_id
 
 TRIPS = 8
+AT_ONCE_SHARE = 0.05
 HOT_SHARE = 0.1
 COUPON_SHARE, POINTS_SHARE = 0.5, 0.3
-OUTCOMES = {"pay": 74, "pay-twice": 5, "pay-late": 6, "leave-cashier": 3, "walk-away": 4, "cancel": 8}
+OUTCOMES = {"pay": 74, "pay-thrice": 5, "pay-late": 6, "leave-cashier": 3, "walk-away": 4, "cancel": 8}
 POINTS_GRANTED_SHARE, RESTOCKED_SHARE = 0.08, 0.04
 ADDRESS = {
     "recipient": "陈小满",
@@ -71,7 +72,8 @@ class Shopper(Actor):
     """One member and their trips."""
 
     def __init__(self, market: Market, number: int) -> None:
-        super().__init__(market.door, f"shopper-{number:04d}", Random(f"{market.seed}/shopper/{number}"))
+        random = Random(f"{market.seed}/shopper/{number}")
+        super().__init__(market.door, f"shopper-{number:04d}", random, at_once_share=AT_ONCE_SHARE)
         self._market = market
         self._openid = ""
         self._member_id = ""
@@ -173,7 +175,9 @@ class Shopper(Actor):
             left = (datetime.fromisoformat(order["expires_at"]) - datetime.now(UTC)).total_seconds()
             await self._pay(order)
             await asyncio.sleep(max(0.0, left + self.random.uniform(-2.0, 3.0)))
-        asked = await asyncio.gather(*(self._pay(order) for _ in range(2 if outcome == "pay-twice" else 1)))
+        asked = await asyncio.gather(
+            *(self._pay(order) for _ in range(AT_ONCE if outcome == "pay-thrice" else 1))
+        )
         if outcome == "leave-cashier" or not asked[0].is_done:
             return
         await asyncio.gather(

@@ -18,13 +18,16 @@ from services.campaign.coupons.storage import Coupons
 from services.catalog.stock import api as stock_api
 from services.catalog.stock.domain import InsufficientStock, ReservationState
 from services.catalog.stock.usecases import release_reservations, reserve_stock
+from services.order.after_sales.domain import AfterSaleLine
 from services.order.orders import api as orders_api
 from services.order.orders.place_order import place_order
-from shared.database import begin
-from shared.http.idempotency import IdempotencyKey
+from shared.database import UnitOfWork, begin
+from shared.http import idempotency
+from shared.http.idempotency import IdempotencyKey, recall
+from shared.http.problems import Problem
 from shared.ids import new_id
 
-A_MOMENT = 0.2
+A_MOMENT = 1.0
 PATIENCE = timedelta(minutes=10)
 
 _LEVEL = text("SELECT on_hand, reserved FROM stock_levels WHERE sku_id = :sku_id")
@@ -123,6 +126,34 @@ def idempotency_key_ignored() -> Iterator[None]:
         return await place_order(resources, caller, placing, replace(key, key=str(new_id())), at=at)
 
     with patch.object(orders_api, "place_order", place):
+        yield
+
+
+@bug(bites_in="a_return_is_damaged", caught_by="returned-units-go-where-inspection-says")
+@contextmanager
+def whatever_returns_is_sold_again() -> Iterator[None]:
+    """Damaged goods go back on the shelf with the sound ones."""
+
+    def all_of_them(self: AfterSaleLine) -> int:
+        return self.quantity
+
+    with patch.object(AfterSaleLine, "restock_quantity", property(all_of_them)):
+        yield
+
+
+@bug(bites_in="asked_three_times_at_once", caught_by="one-key-has-one-answer")
+@contextmanager
+def repeat_refused() -> Iterator[None]:
+    """A key that was used is told that it was used, instead of what came of it (P2)."""
+
+    class AlreadyDone(Problem):
+        slug, title, status = "already-done", "This was done already", 409
+
+    async def refuse(work: UnitOfWork, key: IdempotencyKey) -> None:
+        if await recall(work, key) is not None:
+            raise AlreadyDone()
+
+    with patch.object(idempotency, "recall", refuse):
         yield
 
 

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import pairwise, permutations
+from itertools import permutations
 from typing import Any
 
 from chaos.checker.calls import Call
@@ -113,9 +113,9 @@ def what_was_seen_stays_true(case: Case) -> Iterator[Fault]:
     """A state that a shopper saw is never taken back: whoever asks later sees what may follow it."""
     seen: defaultdict[str, list[tuple[datetime, datetime, str]]] = defaultdict(list)
     for call in case.named("see-order", "cancel-order", "confirm-receipt"):
-        for asked, answered in pairwise(call.entries):
+        for asked_at, answered in call.words:
             if answered.is_done:
-                seen[answered.body["order_id"]].append((asked.at, answered.at, answered.body["status"]))
+                seen[answered.body["order_id"]].append((asked_at, answered.at, answered.body["status"]))
     for order_id, sights in seen.items():
         if order := case.observed.order_by_id.get(order_id):
             sights.append((case.observed.taken_at, case.observed.taken_at, order.status))

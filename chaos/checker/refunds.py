@@ -29,14 +29,14 @@ def nothing_is_refunded_unasked(case: Case) -> Iterator[Fault]:
         answer["refund_id"] for call in case.named("request-refund") for answer in call.acknowledged
     }
     before = {refund.refund_id for refund in case.opening.refunds}
-    after_sales = {request.order_id for request in case.observed.after_sales}
+    after_sales = {request.refund.refund_id for request in case.observed.after_sales if request.refund}
     unanswered = Counter(
         call.request["order_id"]
         for call in case.named("request-refund")
         if call.may_have_happened and not call.is_acknowledged
     )
     for refund in case.observed.refunds:
-        if refund.refund_id not in acknowledged | before and refund.order_id not in after_sales:
+        if refund.refund_id not in acknowledged | before | after_sales:
             unanswered[refund.order_id] -= 1
             if unanswered[refund.order_id] < 0:
                 yield Fault({"refund_id": refund.refund_id, "order_id": refund.order_id}, "no refund", "one")
@@ -66,28 +66,13 @@ def orders_count_their_refunds(case: Case) -> Iterator[Fault]:
 
 
 def units_come_back_at_their_price(case: Case) -> Iterator[Fault]:
-    """What units bring back is their share of what the line cost, to the fen, unless an after-sale agreed on another."""
-    after_sales = {request.order_id for request in case.observed.after_sales}
+    """What units bring back is their share of what the line cost, to the fen."""
     for order in case.observed.orders:
-        if order.order_id not in after_sales:
-            for line in order.lines:
-                expected = _first_units_fen(line, line.refunded_quantity)
-                if line.refunded_fen != expected:
-                    keys = {"order_id": order.order_id, "order_line_id": line.order_line_id}
-                    yield Fault(keys, expected, line.refunded_fen)
-
-
-def acknowledged_after_sale_is_kept(case: Case) -> Iterator[Fault]:
-    """An acknowledged after-sale request exists, and one key made one."""
-    known = {request.after_sale_id: request.order_id for request in case.observed.after_sales}
-    for call in case.named("request-after-sale"):
-        made = {answer["after_sale_id"] for answer in call.acknowledged}
-        if len(made) > 1:
-            yield Fault({"key": str(call.key)}, "one request", sorted(made))
-        for after_sale_id in made:
-            if known.get(after_sale_id) != call.request["order_id"]:
-                keys = {"after_sale_id": after_sale_id}
-                yield Fault(keys, call.request["order_id"], known.get(after_sale_id))
+        for line in order.lines:
+            expected = _first_units_fen(line, line.refunded_quantity)
+            if line.refunded_fen != expected:
+                keys = {"order_id": order.order_id, "order_line_id": line.order_line_id}
+                yield Fault(keys, expected, line.refunded_fen)
 
 
 def _first_units_fen(line: OrderLine, count: int) -> int:

@@ -2,12 +2,24 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from chaos.checker import coupons, numbers, orders, payments, refunds, rewards, shipping, stock
+from chaos.checker import (
+    after_sales,
+    coupons,
+    keys,
+    numbers,
+    orders,
+    payments,
+    refunds,
+    rewards,
+    shipping,
+    stock,
+)
 from chaos.checker.case import Case, Fault
 
 Rule = Callable[[Case], Iterator[Fault]]
 
 _ALL: tuple[Rule, ...] = (
+    keys.one_key_has_one_answer,
     orders.acknowledged_order_is_kept,
     orders.one_key_is_one_order,
     orders.nobody_gets_an_order_unasked,
@@ -29,7 +41,10 @@ _ALL: tuple[Rule, ...] = (
     refunds.nothing_is_refunded_unasked,
     refunds.orders_count_their_refunds,
     refunds.units_come_back_at_their_price,
-    refunds.acknowledged_after_sale_is_kept,
+    after_sales.acknowledged_after_sale_is_kept,
+    after_sales.after_sale_steps_are_kept,
+    after_sales.an_after_sale_ends_once,
+    after_sales.returned_units_go_where_inspection_says,
     shipping.closed_orders_never_ship,
     shipping.acknowledged_shipment_is_kept,
     shipping.acknowledged_receipt_is_kept,

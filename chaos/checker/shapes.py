@@ -10,7 +10,7 @@ fen, ids and numbers are strings as they were told, instants are aware.
 | `orders` | `GET /operator/orders`, of the whole shop |
 | `refunds` | `GET /operator/refunds` |
 | `shipments` | `shipments` of `GET /operator/orders/{order_id}`, for every order with a shipped unit |
-| `after_sales` | the operators' list of after-sale requests |
+| `after_sales` | `GET /operator/after-sales` |
 | `stock` | `GET /operator/skus/{sku_id}/stock` of each SKU of the run |
 | `stock[].adjustments` | the `adjust` ones of `GET /operator/skus/{sku_id}/stock-movements` |
 | `members` | `GET /operator/members/{member_id}` of each shopper |
@@ -34,9 +34,14 @@ An entry's `request` is the body that was sent and, beside its fields, the ids o
 | `pay`, `cancel-order`, `confirm-receipt`, `see-order` | `order_id` | `order_id`, `status` |
 | `ship-order` | `order_id`, `tracking_number` | `shipment_id` |
 | `request-refund` | `order_id` | `refund_id`, `refund_number`, `order_id`, `refund_fen` |
-| `request-after-sale` | `order_id` | `after_sale_id` |
+| `request-after-sale` | `order_id`, `kind`, `lines` [`order_line_id`, `quantity`] | `after_sale_id` |
+| `withdraw-after-sale`, `approve-after-sale`, `confirm-replacement`, `refund-instead` | `after_sale_id` | |
+| `send-back`, `ship-replacement` | `after_sale_id`, `tracking_number` | |
+| `receive-return` | `after_sale_id`, `lines` [`order_line_id`, `restockable_quantity`] | |
 | `adjust-points` | `member_id`, `points`, `reason` (of this call alone) | |
 | `adjust-stock` | `sku_id`, `change`, `reason` (of this call alone) | |
+
+Of every call with a key the whole answer is compared with the other answers to that key.
 """
 
 from collections import defaultdict
@@ -166,12 +171,51 @@ class Shipment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AfterSaleLine:
+    """Units that a request is about; `restockable_quantity` of them came back fit to be sold, None before inspection."""
+
+    order_line_id: str
+    sku_id: str
+    quantity: int
+    restockable_quantity: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenBack:
+    """The refund that a request led to."""
+
+    refund_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waybill:
+    """Under which number goods went."""
+
+    tracking_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AfterSale:
-    """An after-sale request."""
+    """An after-sale request; with a `replacement_waybill` new goods have left."""
 
     after_sale_id: str
     order_id: str
+    kind: str
     status: str
+    lines: tuple[AfterSaleLine, ...]
+    refund: GivenBack | None
+    return_waybill: Waybill | None
+    replacement_waybill: Waybill | None
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the new goods of an exchange have left."""
+        return self.replacement_waybill is not None
+
+    @property
+    def holds_stock(self) -> bool:
+        """Whether new goods are held for it."""
+        return self.status == "replacing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +375,16 @@ class Observation:
         for refund in self.refunds:
             found[refund.order_id].append(refund)
         return dict(found)
+
+    @cached_property
+    def refund_by_id(self) -> Mapping[str, Refund]:
+        """The refunds by their ids."""
+        return {refund.refund_id: refund for refund in self.refunds}
+
+    @cached_property
+    def after_sale_by_id(self) -> Mapping[str, AfterSale]:
+        """The after-sale requests by their ids."""
+        return {request.after_sale_id: request for request in self.after_sales}
 
     @cached_property
     def shipments_by_order(self) -> Mapping[str, list[Shipment]]:

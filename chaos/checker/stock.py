@@ -57,7 +57,7 @@ def stock_adjustments_are_kept(case: Case) -> Iterator[Fault]:
 
 
 def _taken(observation: Observation) -> Counter[str]:
-    """Units that paid orders took and refunds did not put back, by SKU."""
+    """Units that paid orders and exchanges took, less what refunds and exchanges put back, by SKU."""
     taken = Counter[str]()
     refunds = observation.refunds_by_order
     for order in observation.orders:
@@ -68,16 +68,22 @@ def _taken(observation: Observation) -> Counter[str]:
             for refund in refunds.get(order.order_id, ()):
                 for back in refund.lines if refund.is_done else ():
                     taken[sku_of.get(back.order_line_id, "")] -= back.restocked
+    for request in observation.after_sales:
+        for exchanged in request.lines if request.is_replaced else ():
+            taken[exchanged.sku_id] += exchanged.quantity - (exchanged.restockable_quantity or 0)
     return taken
 
 
 def _reserved(observation: Observation) -> Counter[str]:
-    """Units that orders not yet paid or closed hold, by SKU."""
+    """Units that orders not yet paid or closed hold, and exchanges whose new goods have not left, by SKU."""
     held = Counter[str]()
     for order in observation.orders:
         if order.is_open:
             for line in order.lines:
                 held[line.sku_id] += line.quantity
+    for request in observation.after_sales:
+        for exchanged in request.lines if request.holds_stock else ():
+            held[exchanged.sku_id] += exchanged.quantity
     return held
 
 

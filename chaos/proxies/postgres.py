@@ -1,6 +1,7 @@
 """Listening in on PostgreSQL's protocol: who is in a transaction, and when a COMMIT passes (section 4.D)."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,10 +17,14 @@ APPLICATION = re.compile(rb"application_name\x00(jishi-[^\x00]*)\x00")
 
 
 class CommitCut(StrEnum):
-    """Where the connection breaks: the server never sees the COMMIT, or the client never hears of it."""
+    """Where the connection breaks: the server never sees the COMMIT, or the client never hears of it.
+
+    `UNHEARD` keeps the answer back and the connection open, for somebody who kills the client meanwhile.
+    """
 
     BEFORE = "before"
     AFTER = "after"
+    UNHEARD = "unheard"
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class PostgresConversation:
     def from_server(self, data: bytes) -> bytes | None:
         if self._is_commit_under_way and self._cuts.take(CommitCut.AFTER):
             return None
+        if self._is_commit_under_way and self._cuts.take(CommitCut.UNHEARD):
+            return b""
         self._is_commit_under_way = False
         if data[-6:-1] == READY:
             self.is_busy = data[-1:] != b"I"
@@ -72,7 +79,7 @@ class PostgresConversation:
 class PostgresWire:
     """The way to one service's database."""
 
-    def __init__(self, *, server_port: int) -> None:
+    def __init__(self, *, server_port: Callable[[], int]) -> None:
         self.cuts = CommitCuts()
         self.wire: Wire[PostgresConversation] = Wire(
             server_port=server_port, open_conversation=lambda: PostgresConversation(self.cuts)

@@ -1,5 +1,6 @@
 """Listening in on AMQP 0-9-1: what was delivered and not acknowledged, what came again, and when acks and confirms pass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from struct import unpack_from
@@ -114,7 +115,7 @@ def _methods(buffer: bytearray) -> list[tuple[int, tuple[int, int], bytes]]:
 class RabbitMQWire:
     """One service's way to the broker."""
 
-    def __init__(self, *, server_port: int) -> None:
+    def __init__(self, *, server_port: Callable[[], int]) -> None:
         self.traffic = Traffic()
         self.wire: Wire[RabbitMQConversation] = Wire(
             server_port=server_port, open_conversation=lambda: RabbitMQConversation(self.traffic)

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from deploy.local.processes import free_port
 
 
 class Conversation(Protocol):
@@ -25,22 +28,28 @@ C = TypeVar("C", bound=Conversation)
 
 
 class Wire(Generic[C]):
-    """The listener; `open_conversation` makes what listens in on the next connection."""
+    """The listener.
 
-    def __init__(self, *, server_port: int, open_conversation: Callable[[], C]) -> None:
+    `server_port` tells where the server is now, as it may come back elsewhere; `open_conversation` makes what listens in
+    on the next connection.
+    """
+
+    def __init__(self, *, server_port: Callable[[], int], open_conversation: Callable[[], C]) -> None:
         self.server_port = server_port
         self.open: set[C] = set()
         self.connections: set[_Client] = set()
         self._open_conversation = open_conversation
         self._listener: asyncio.Server | None = None
 
-    async def listen(self, port: int) -> None:
-        """Take connections at a loopback port."""
+    async def listen(self, port: int) -> int:
+        """Take connections at the next free loopback port from this one on; says at which."""
 
         def connected() -> _Client:
             return _Client(self, self._open_conversation())
 
+        port = free_port(port)
         self._listener = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", port)
+        return port
 
     def cut(self) -> int:
         """End every connection at once; says how many there were."""
@@ -106,7 +115,9 @@ class _Client(asyncio.Protocol):
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            far, _ = await loop.create_connection(lambda: _Server(self), "127.0.0.1", self._wire.server_port)
+            far, _ = await loop.create_connection(
+                lambda: _Server(self), "127.0.0.1", self._wire.server_port()
+            )
         except OSError:
             self.abort()
             return
@@ -130,3 +141,10 @@ class _Server(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         self._client.abort()
+
+
+def through(url: str, port: int) -> str:
+    """A URL whose server is reached through a wire at a port."""
+    parts = urlsplit(url)
+    user, _, _ = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}"))

@@ -53,6 +53,14 @@ class Evidence:
             else:
                 self._entry(seq, name, "answered", key, status=answer[0], body=answer[1])
 
+    def call_at_once(self, name: str, request: Row, *answers: tuple[int, Any], key: str) -> None:
+        """A call sent several times at the same moment: all are asked before the first is answered."""
+        first = len(self.journal) + 1
+        for seq, _ in enumerate(answers, first):
+            self._entry(seq, name, "asked", key, request=request)
+        for seq, (status, body) in enumerate(answers, first):
+            self._entry(seq, name, "answered", key, status=status, body=body)
+
     def place(self, order_id: str, *, key: str | None = None, answers: int = 1) -> None:
         """The order was asked for and acknowledged, so many times under one key."""
         order = self.order(order_id)
@@ -75,7 +83,8 @@ def clean() -> Evidence:
     """A run without fault.
 
     o1 paid with coupon and points, shipped, received; o2 paid, one of three units refunded; o3 cancelled, paid late, given
-    back; o4 unpaid; o5 wholly refunded; o6 refused for want of stock; o7 never acknowledged, and closed.
+    back; o4 unpaid; o5 wholly refunded by an after-sale; o6 refused for want of stock; o7 never acknowledged, and closed.
+    Of o1 one unit was exchanged (s1), of o2 a request was withdrawn (s3).
     """
     evidence = Evidence([], _opening(), _observed(), _books())
     evidence.call("login", {"openid": "w1"}, None, (200, {"member_id": MEMBER}))
@@ -99,12 +108,28 @@ def clean() -> Evidence:
         "ship-order", {"order_id": "o1", "tracking_number": "Z1"}, (201, {"shipment_id": "p1"}), key="key-p1"
     )
     evidence.call("confirm-receipt", {"order_id": "o1"}, (200, {"order_id": "o1", "status": "completed"}))
-    for refund in evidence.observed["refunds"]:
-        told = {name: refund[name] for name in ("refund_id", "refund_number", "order_id", "refund_fen")}
-        request = {"order_id": refund["order_id"]}
-        evidence.call("request-refund", request, (201, told), key=f"key-{refund['refund_id']}")
-    evidence.call("request-after-sale", {"order_id": "o1"}, (201, {"after_sale_id": "s1"}), key="key-s1")
+    refund = evidence.observed["refunds"][0]
+    told = {name: refund[name] for name in ("refund_id", "refund_number", "order_id", "refund_fen")}
+    evidence.call("request-refund", {"order_id": "o2"}, (201, told), key="key-r-o2")
+    _ask_after_sales(evidence)
     return evidence
+
+
+def _ask_after_sales(evidence: Evidence) -> None:
+    for request in evidence.observed["after_sales"]:
+        lines = [{name: line[name] for name in ("order_line_id", "quantity")} for line in request["lines"]]
+        wish = {"order_id": request["order_id"], "kind": request["kind"], "lines": lines}
+        about = {"after_sale_id": request["after_sale_id"]}
+        evidence.call("request-after-sale", wish, (201, about), key=f"key-{about['after_sale_id']}")
+    s1, s2, s3 = ({"after_sale_id": after_sale_id} for after_sale_id in ("s1", "s2", "s3"))
+    inspected = [{"order_line_id": "o1-a", "restockable_quantity": 1, "damaged_quantity": 0}]
+    evidence.call("approve-after-sale", s1, (200, {}), key="key-approve-s1")
+    evidence.call("send-back", {**s1, "tracking_number": "B1"}, (200, {}))
+    evidence.call("receive-return", {**s1, "lines": inspected}, (200, {}), key="key-receive-s1")
+    evidence.call("ship-replacement", {**s1, "tracking_number": "N1"}, (200, {}), key="key-ship-s1")
+    evidence.call("confirm-replacement", s1, (200, {}))
+    evidence.call("approve-after-sale", s2, (200, {}), key="key-approve-s2")
+    evidence.call("withdraw-after-sale", s3, (200, {}))
 
 
 def _line(order_id: str, sku_id: str, price_fen: int, quantity: int, payable_fen: int, **more: int) -> Row:
@@ -157,6 +182,22 @@ def _refund(order_id: str, sku_id: str, amount_fen: int, freight_fen: int) -> Ro
         "refund_fen": amount_fen + freight_fen,
         "points_returned": 0,
         "refunded_at": AT,
+    }
+
+
+def _after_sale(after_sale_id: str, order_id: str, kind: str, status: str, sku_id: str, **more: Any) -> Row:
+    line = {"order_line_id": f"{order_id}-{sku_id}", "sku_id": sku_id, "quantity": 1}
+    restockable_quantity = 1 if kind == "exchange" else None
+    return {
+        "after_sale_id": after_sale_id,
+        "order_id": order_id,
+        "kind": kind,
+        "status": status,
+        "lines": [line | {"restockable_quantity": restockable_quantity}],
+        "refund": None,
+        "return_waybill": None,
+        "replacement_waybill": None,
+        **more,
     }
 
 
@@ -273,7 +314,15 @@ def _observed() -> Row:
         ],
         "refunds": [_refund("o2", "a", 1_999, 0), _refund("o5", "b", 500, 800)],
         "shipments": [{"shipment_id": "p1", "order_id": "o1", "tracking_number": "Z1"}],
-        "after_sales": [{"after_sale_id": "s1", "order_id": "o1", "status": "refused"}],
+        "after_sales": [
+            _after_sale(
+                *("s1", "o1", "exchange", "completed", "a"),
+                return_waybill={"tracking_number": "B1"},
+                replacement_waybill={"tracking_number": "N1"},
+            ),
+            _after_sale("s2", "o5", "refund_only", "completed", "b", refund={"refund_id": "r-o5"}),
+            _after_sale("s3", "o2", "return_and_refund", "cancelled", "a"),
+        ],
         "stock": [_stock("a", 98, sold=4, adjusted=2), _stock("b", 5, reserved=1)],
         "members": [
             {

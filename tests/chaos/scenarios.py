@@ -127,6 +127,15 @@ async def an_answer_is_lost(run: Run) -> None:
     await shopper.buy()
 
 
+async def asked_three_times_at_once(run: Run) -> None:
+    """The button is pressed three times, and each press is sent with the same key."""
+    (shopper,) = await run.begin()
+    shopper.at_once_share = 1.0
+    path = f"/coupon-templates/{run.template_id}/claim"
+    await shopper.call("claim-coupon", path, about={"template_id": run.template_id}, keyed=True)
+    await shopper.buy()
+
+
 async def the_answer_to_a_refund_is_lost(run: Run) -> None:
     """WeChat refunds, but its answer says that it does not know."""
     (shopper,) = await run.begin()
@@ -194,6 +203,30 @@ async def refunded_by_two(run: Run) -> None:
         await run.stage.drain()
 
 
+async def a_return_is_damaged(run: Run) -> None:
+    """Of two units that come back for their money one can be sold again."""
+    (shopper,) = await run.begin()
+    order = await shopper.buy(quantity=2)
+    await run.stage.drain()
+    parcel = {"carrier": "ZTO", "tracking_number": f"ZTO{new_id().hex[-12:]}"}
+    about = {"order_id": order["order_id"]}
+    await run.operate("ship-order", f"/operator/orders/{order['order_id']}/shipments", parcel, about)
+    line = await run.first_line(order)
+    wish = {"kind": "return_and_refund", "reason": "defective", "lines": [{**line, "quantity": 2}]}
+    asked = await shopper.call(
+        "request-after-sale", f"/orders/{order['order_id']}/after-sales", wish, about, keyed=True
+    )
+    after_sale_id = asked.body["after_sale_id"]
+    about = {"after_sale_id": after_sale_id}
+    desk = f"/operator/after-sales/{after_sale_id}"
+    await run.operate("approve-after-sale", f"{desk}/approve", {}, about)
+    await shopper.call("send-back", f"/after-sales/{after_sale_id}/send-back", parcel, about)
+    inspected = {"lines": [{**line, "restockable_quantity": 1, "damaged_quantity": 1}]}
+    received = await run.operate("receive-return", f"{desk}/receive", inspected, about)
+    assert received.is_done, received.body
+    await run.stage.drain()
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
@@ -207,11 +240,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         a_slow_payer,
         two_orders_want_one_coupon,
         an_answer_is_lost,
+        asked_three_times_at_once,
         the_answer_to_a_refund_is_lost,
         paid_twice,
         paid_too_late,
         told_twice,
         paid_but_nobody_told,
         refunded_by_two,
+        a_return_is_damaged,
     )
 }

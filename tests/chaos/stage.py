@@ -203,17 +203,25 @@ class Run:
 
     async def refund(self, order: Row, quantity: int = 1) -> Answer:
         """An operator gives units of an order's first line back."""
-        owner = self.stage.owner
-        detail = await owner.ask("GET", f"/operator/orders/{order['order_id']}")
-        line_id = detail.body["lines"][0]["order_line_id"]
-        body = {"lines": [{"order_line_id": line_id, "quantity": quantity}], "reason": "少发了"}
-        url = f"{self.door.shop_url}/operator/orders/{order['order_id']}/refunds"
-        key = str(new_id())
+        about = {"order_id": order["order_id"]}
+        body = {"lines": [{**await self.first_line(order), "quantity": quantity}], "reason": "少发了"}
+        return await self.operate(
+            "request-refund", f"/operator/orders/{order['order_id']}/refunds", body, about
+        )
+
+    async def first_line(self, order: Row) -> Row:
+        """The id of an order's first line."""
+        detail = await self.stage.owner.ask("GET", f"/operator/orders/{order['order_id']}")
+        return {"order_line_id": detail.body["lines"][0]["order_line_id"]}
+
+    async def operate(self, call: str, path: str, body: Row, about: Row) -> Answer:
+        """A journalled call of an operator's; `about` names what it is about in the journal."""
+        key, token = str(new_id()), self.stage.owner.token
         operator = Shopper(self, f"operator-{key}")
         return await operator.do(
-            "request-refund",
-            {"order_id": order["order_id"], **body},
-            lambda: self.door.send("POST", url, body, token=owner.token, key=key),
+            call,
+            {**about, **body},
+            lambda: self.door.send("POST", self.door.shop_url + path, body, token=token, key=key),
             key=key,
         )
 

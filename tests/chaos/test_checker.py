@@ -14,6 +14,8 @@ from tests.chaos.evidence import MEMBER, Evidence, Row, clean, number, wish
 
 Lie = Callable[[Evidence], None]
 
+_ADJUSTED = {"sku_id": "a", "change": 2, "reason": "found 2"}
+
 LIES: list[tuple[str, Lie]] = []
 
 
@@ -40,6 +42,17 @@ def an_order_costs_another_amount_than_was_acknowledged(run: Evidence) -> None:
 @lie("acknowledged-order-is-kept")
 def an_order_has_another_quantity_than_was_wished(run: Evidence) -> None:
     run.order("o3")["lines"][0]["quantity"] = 2
+
+
+@lie("one-key-has-one-answer")
+def of_three_at_once_one_is_told_something_else(run: Evidence) -> None:
+    answers = [(201, {"on_hand": on_hand}) for on_hand in (98, 98, 97)]
+    run.call_at_once("adjust-stock", _ADJUSTED, *answers, key="key-stock")
+
+
+@lie("one-key-has-one-answer")
+def what_was_done_is_refused_to_whoever_asks_again(run: Evidence) -> None:
+    run.call("adjust-stock", _ADJUSTED, (409, {"type": "/problems/done"}), key="key-stock")
 
 
 @lie("one-key-is-one-order")
@@ -193,6 +206,51 @@ def a_unit_comes_back_a_fen_too_dear(run: Evidence) -> None:
 @lie("acknowledged-after-sale-is-kept")
 def an_after_sale_request_is_lost(run: Evidence) -> None:
     run.observed["after_sales"].clear()
+
+
+@lie("acknowledged-after-sale-is-kept")
+def an_after_sale_is_about_another_unit_than_was_asked_for(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s1")["lines"][0]["quantity"] = 2
+
+
+@lie("after-sale-steps-are-kept")
+def a_withdrawn_request_goes_on(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s3").update(status="awaiting_return")
+
+
+@lie("after-sale-steps-are-kept")
+def what_the_inspection_said_is_lost(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s1")["lines"][0]["restockable_quantity"] = None
+
+
+@lie("an-after-sale-ends-once")
+def an_exchange_brings_money_too(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s1").update(refund={"refund_id": "r-o2"})
+
+
+@lie("an-after-sale-ends-once")
+def a_request_waits_for_a_refund_that_has_come(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s2").update(status="refunding")
+
+
+@lie("an-after-sale-ends-once")
+def two_requests_share_a_refund(run: Evidence) -> None:
+    run.observed["after_sales"].append(run.observed["after_sales"][1] | {"after_sale_id": "s9"})
+
+
+@lie("returned-units-go-where-inspection-says")
+def damaged_goods_are_on_the_shelf_again(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s2").update(kind="return_and_refund")
+
+
+@lie("stock-is-what-was-sold")
+def new_goods_of_an_exchange_leave_the_stock_as_it_was(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s1")["lines"][0]["restockable_quantity"] = 0
+
+
+@lie("stock-is-what-was-sold")
+def an_exchange_that_waits_holds_nothing(run: Evidence) -> None:
+    run.of("after_sales", "after_sale_id", "s3").update(status="replacing")
 
 
 @lie("closed-orders-never-ship")
@@ -377,6 +435,14 @@ def test_every_lie_is_found(rule: str, spoil: Lie, tmp_path: Path) -> None:
 
 def test_every_rule_has_a_lie_that_it_must_find() -> None:
     assert {rule for rule, _ in LIES} == RULES.keys()
+
+
+def test_a_refusal_may_stand_beside_what_was_done_when_all_were_asked_at_once(tmp_path: Path) -> None:
+    run = clean()
+    coupon = {"coupon_id": "c3", "template_id": "t1"}
+    refusal = (409, {"type": "/problems/campaign/coupon-not-claimable"})
+    run.call_at_once("claim-coupon", {"template_id": "t1"}, refusal, (201, coupon), refusal, key="key-other")
+    assert check(run.write(tmp_path)) == []
 
 
 def test_what_was_never_answered_may_have_happened_or_not(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chaos.proxies.postgres import CommitCut, PostgresWire
 from chaos.proxies.rabbitmq import AckCut, RabbitMQWire
-from deploy.local.processes import free_port
 from shared.database import begin, create_engine
 from shared.ids import new_id
 from tests.support.servers import PostgresServer
@@ -28,8 +27,8 @@ async def database_behind_a_wire(
 ) -> AsyncIterator[tuple[PostgresWire, AsyncEngine]]:
     """A database with one table, reached through a wire as the process 4711 of a service."""
     urls = postgres_server.create_database(f"wire_{new_id().hex[-12:]}")
-    wire, port = PostgresWire(server_port=make_url(urls.owner).port or 0), free_port(PORT)
-    await wire.wire.listen(port)
+    wire = PostgresWire(server_port=lambda: make_url(urls.owner).port or 0)
+    port = await wire.wire.listen(PORT)
     url = make_url(urls.owner).set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
     engine = create_engine(url, application_name="jishi-order-host-4711")
     async with begin(engine) as work:
@@ -70,6 +69,21 @@ async def test_a_commit_cut_after_it_arrived_is_there_although_nobody_was_told(
         assert wire.cuts.done == [CommitCut.AFTER]
 
 
+async def test_a_commit_that_is_unheard_is_there_although_its_client_waits_for_ever(
+    postgres_server: PostgresServer,
+) -> None:
+    async with database_behind_a_wire(postgres_server) as (wire, engine):
+        wire.cuts.armed.append(CommitCut.UNHEARD)
+        inserting = asyncio.create_task(insert(engine, 1))
+        await eventually(lambda: wire.cuts.done == [CommitCut.UNHEARD])
+        await asyncio.sleep(0.1)
+        assert not inserting.done()
+        assert await things(engine) == [1]
+        wire.wire.cut()
+        with pytest.raises(DBAPIError):
+            await inserting
+
+
 async def test_a_wire_knows_which_process_is_in_a_transaction(postgres_server: PostgresServer) -> None:
     async with database_behind_a_wire(postgres_server) as (wire, engine):
         assert wire.busy(4711) == 0
@@ -82,8 +96,8 @@ async def test_a_wire_knows_which_process_is_in_a_transaction(postgres_server: P
 @asynccontextmanager
 async def broker_behind_a_wire(url: str) -> AsyncIterator[tuple[RabbitMQWire, str]]:
     parts = urlsplit(url)
-    wire, port = RabbitMQWire(server_port=parts.port or 0), free_port(PORT)
-    await wire.wire.listen(port)
+    wire = RabbitMQWire(server_port=lambda: parts.port or 0)
+    port = await wire.wire.listen(PORT)
     yield wire, url.replace(f":{parts.port}", f":{port}")
     await wire.wire.close()
 

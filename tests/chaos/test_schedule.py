@@ -36,9 +36,14 @@ def test_sizes_are_those_of_the_promise() -> None:
     assert (full.orders, full.kills, full.broker_restarts, full.database_restarts) == (20_000, 30, 5, 3)
 
 
-def test_in_one_process_there_is_nothing_between_its_parts_to_cut() -> None:
-    faults = plan(1, SIZES["small"], Mode.EMBEDDED)
-    assert {fault.kind for fault in faults} == {Kind.KILL, Kind.RESTART_DATABASE, Kind.WECHAT}
+def test_in_one_process_there_is_no_broker_to_break_and_dying_at_a_commit_stands_in_for_it() -> None:
+    size = SIZES["small"]
+    full, embedded = (Counter(fault.kind for fault in plan(1, size, mode)) for mode in Mode)
+    assert full.keys() - embedded.keys() == {Kind.CUT_ACK, Kind.RESTART_BROKER}
+    assert embedded.keys() - full.keys() == {Kind.KILL_AT_COMMIT}
+    assert embedded[Kind.KILL_AT_COMMIT] == size.ack_cuts
+    for kind in (Kind.CUT_COMMIT, Kind.CUT_DATABASE, Kind.RESTART_DATABASE, Kind.WECHAT):
+        assert embedded[kind] == full[kind]
 
 
 def test_the_schedule_is_written_before_the_run(tmp_path: Path) -> None:
