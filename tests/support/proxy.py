@@ -15,6 +15,7 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._near: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -36,11 +37,19 @@ class Wire:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    async def say(self, words: bytes) -> None:
+        """Send every client something that its server did not say."""
+        for writer in self._near:
+            writer.write(words)
+            await writer.drain()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
         self._writers |= {writer, far_writer}
+        self._near.add(writer)
         await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
         self._writers -= {writer, far_writer}
+        self._near.remove(writer)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -16,6 +16,8 @@ from tests.messaging.lines import until
 from tests.support.kernel import execute, kernel_engine, scalar
 from tests.support.proxy import wire_to
 
+FAREWELL_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+FAREWELL = b"E" + (4 + len(FAREWELL_FIELDS)).to_bytes(4) + FAREWELL_FIELDS
 READ = "SELECT value FROM counters WHERE name = :name"
 
 
@@ -184,6 +186,23 @@ async def test_a_connection_lost_in_the_middle_is_an_outage_and_the_pool_recover
         await wire.mend()
         assert await scalar(wired, "SELECT 1") == 1
         await wired.dispose()
+
+
+async def test_a_farewell_that_comes_before_the_end_of_the_connection_is_an_outage(
+    urls: DatabaseUrls,
+) -> None:
+    """PostgreSQL that stops says so, then hangs up; between the two a pooled connection still looks whole."""
+    async with (
+        wire_to(urls.runtime) as wire,
+        kernel_engine(DatabaseUrls(runtime=wire.url, owner=urls.owner)) as engine,
+    ):
+        assert await scalar(engine, "SELECT 1") == 1
+        await wire.say(FAREWELL)
+        await asyncio.sleep(0.05)
+        with pytest.raises(DBAPIError) as caught:
+            await scalar(engine, "SELECT 1")
+        assert is_away(caught.value)
+        assert await scalar(engine, "SELECT 1") == 1
 
 
 async def test_a_deadlock_is_broken_and_both_get_through(engine: AsyncEngine) -> None:
