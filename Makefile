@@ -2,12 +2,12 @@
 
 BIN := .venv/bin
 SYSTEM_PYTHON := $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell command -v $(name) 2>/dev/null)))
-SOURCES := $(wildcard gateway services shared simulator deploy demo docs audit chaos tests)
+SOURCES := $(wildcard gateway services shared simulator deploy demo docs audit chaos benchmarks tests)
 
 # $(call phase,NAME,COMMAND) runs a command and tells how long it took.
 phase = @began=$$(date +%s); echo "== $(1)"; $(2) && echo "== $(1) took $$(( $$(date +%s) - began )) s"
 
-.PHONY: help run up up-local down backup reset audit chaos chaos-full journey test lint format docs lock installed installed-dev
+.PHONY: help run up up-local down backup reset audit chaos chaos-full bench bench-quick journey test lint format docs lock installed installed-dev
 .DEFAULT_GOAL := help
 
 help: ## List what can be done
@@ -41,6 +41,12 @@ chaos: installed ## Kill and cut a shop of its own while 1,000 orders come in; M
 
 chaos-full: installed ## The same with 20,000 orders and 30 kills of each process
 	@$(BIN)/python -m chaos --size full --mode $(or $(MODE),full) $(if $(SEED),--seed $(SEED))
+
+bench: installed ## Measure a shop of its own beside bare references; MODE=embedded, ARGS="--only list"
+	@$(BIN)/python -m benchmarks --mode $(or $(MODE),full) $(ARGS)
+
+bench-quick: installed ## The same in under 3 minutes, with fewer and shorter rounds
+	@$(BIN)/python -m benchmarks --quick --mode $(or $(MODE),full) $(ARGS)
 
 journey: installed ## Walk through a shopper's whole journey and show every step
 	@$(BIN)/python -m demo.journey

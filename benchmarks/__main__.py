@@ -1,0 +1,97 @@
+"""`python -m benchmarks`: measure the shop beside its references; exits with 1 when an answer or a sum was wrong."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.bench import FULL, QUICK, Bench, Size
+from benchmarks.people import operator_of
+from benchmarks.references.running import running
+from benchmarks.shop import Mode, Shop
+from benchmarks.stock import stock_the_shop
+from benchmarks.works import browsing, purchase
+from deploy.local.folder import LocalServerError
+from deploy.local.home import PROJECT
+from shared.process import run
+
+FOLDER = PROJECT / ".jishi-bench"
+PORT = 9580
+
+Work = Callable[[Bench], Awaitable[None]]
+WORKS: Mapping[str, Work] = {
+    "list": browsing.measure_list,
+    "detail": browsing.measure_detail,
+    "home": browsing.measure_home,
+    "search": browsing.measure_search,
+    "purchase": purchase.measure_purchase,
+}
+"""In the order in which they are measured: the last ones change the shop most."""
+
+
+async def session(mode: Mode, size: Size, names: list[str], *, port: int) -> Bench:
+    """Open a shop, stock it, measure, close it."""
+    folder = FOLDER / mode
+    shop = Shop(folder / "shop", mode, port=port)
+    print(f"Opening a shop of its own in {shop.folder}", flush=True)
+    shop.clear()
+    try:
+        seconds = await shop.start()
+        operator = await operator_of(shop)
+        stock = await stock_the_shop(operator, products=size.products)
+        async with running(shop, folder / "references") as references:
+            bench = Bench(shop, stock, operator, references, size, folder)
+            bench.results.tell(f"{mode} start: a new shop", "s", seconds)
+            bench.results.remarks += references.missing()
+            for name in names:
+                bench.say(f"{name} …")
+                await WORKS[name](bench)
+        return bench
+    finally:
+        await shop.stop()
+
+
+def main() -> None:
+    """Measure once and tell."""
+    given = _arguments()
+    if not Path("/proc/self/smaps_rollup").exists():
+        sys.exit("The benchmark reads Linux's /proc, which this machine has not.")
+    benches: list[Bench] = []
+
+    async def once() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        size = QUICK if given.quick else FULL
+        benches.append(await session(given.mode, size, given.only or list(WORKS), port=given.port))
+
+    try:
+        run(once())
+    except LocalServerError as error:
+        sys.exit(f"\n{error}")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+    (bench,) = benches
+    print(f"\n{report.text(bench.results)}\n")
+    about = {"mode": given.mode, "size": "quick" if given.quick else "full", "works": given.only}
+    report.save(bench.folder / "report.json", report.document(bench.results, about=about))
+    print(f"  {bench.folder / 'report.json'}", flush=True)
+    sys.exit(1 if bench.results.faults else 0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, under 3 minutes")
+    parser.add_argument("--mode", choices=list(Mode), type=Mode, default=Mode.FULL)
+    parser.add_argument("--only", nargs="+", choices=list(WORKS), metavar="WORK", help=", ".join(WORKS))
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="the gateway's; all others keep their distance"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

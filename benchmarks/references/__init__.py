@@ -1,0 +1,1 @@
+"""What the shop is held against, measured in the same session on the same rows."""
