@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import orjson
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.audit_log import AuditLog
@@ -145,10 +145,6 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = _sqlstate(error)
-    if (
-        isinstance(error, InternalError) and not state
-    ):  # the server's farewell came before the connection's end
-        return True
     return state[:2] in {"08", "53"} or state in {"57P01", "57P02", "57P03", "58030"}
 
 

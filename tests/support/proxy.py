@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+FAREWELL = b"E" + (4 + len(_FIELDS)).to_bytes(4) + _FIELDS
+"""What PostgreSQL says to each connection before it stops."""
+
 
 class Wire:
     """Passes bytes between clients and one server; ``cut()`` ends all connections and refuses new ones."""

@@ -6,8 +6,10 @@ import asyncpg
 import pytest
 
 from services.catalog.straight import straight
+from shared.database import create_engine
 from shared.http.problems import Busy
 from tests.integration.catalog.goods import Catalog
+from tests.support.proxy import FAREWELL, wire_to
 
 CONNECTIONS = 10
 
@@ -51,6 +53,22 @@ async def test_a_database_that_hangs_up_or_is_too_slow_means_busy_and_the_next_c
             async with straight(catalog.engine) as connection:
                 await connection.fetchval(statement)
     assert await answers(catalog) == [200] * CONNECTIONS
+
+
+async def test_a_farewell_that_comes_before_the_end_of_the_connection_means_busy(catalog: Catalog) -> None:
+    url = catalog.engine.url.render_as_string(hide_password=False)
+    async with wire_to(url) as wire:
+        engine = create_engine(wire.url, application_name="wired")
+        async with straight(engine) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+        await wire.say(FAREWELL)
+        await asyncio.sleep(0.05)
+        with pytest.raises(Busy):
+            async with straight(engine) as connection:
+                await connection.fetchval("SELECT 1")
+        async with straight(engine) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+        await engine.dispose()
 
 
 async def test_a_mistake_in_a_statement_stays_a_mistake(catalog: Catalog) -> None:

@@ -14,10 +14,8 @@ from shared.database import UnitOfWork, begin, create_engine, is_away, is_confli
 from shared.ids import new_id
 from tests.messaging.lines import until
 from tests.support.kernel import execute, kernel_engine, scalar
-from tests.support.proxy import wire_to
+from tests.support.proxy import FAREWELL, wire_to
 
-FAREWELL_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
-FAREWELL = b"E" + (4 + len(FAREWELL_FIELDS)).to_bytes(4) + FAREWELL_FIELDS
 READ = "SELECT value FROM counters WHERE name = :name"
 
 
