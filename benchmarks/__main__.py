@@ -13,7 +13,7 @@ from benchmarks.people import operator_of
 from benchmarks.references.running import running
 from benchmarks.shop import Mode, Shop
 from benchmarks.stock import stock_the_shop
-from benchmarks.works import browsing, purchase
+from benchmarks.works import browsing, gateway_hop, hot_item, preview, purchase, starting
 from deploy.local.folder import LocalServerError
 from deploy.local.home import PROJECT
 from shared.process import run
@@ -27,7 +27,11 @@ WORKS: Mapping[str, Work] = {
     "detail": browsing.measure_detail,
     "home": browsing.measure_home,
     "search": browsing.measure_search,
+    "preview": preview.measure_preview,
+    "gateway-hop": gateway_hop.measure_gateway_hop,
     "purchase": purchase.measure_purchase,
+    "hot-item": hot_item.measure_hot_items,
+    "start": starting.measure_starts,
 }
 """In the order in which they are measured: the last ones change the shop most."""
 

@@ -54,6 +54,10 @@ class Shop:
         self._process: subprocess.Popen[bytes] | None = None
         self._postgres = LocalPostgres(folder / "postgres")
 
+    def in_mode(self, mode: Mode) -> "Shop":
+        """The same shop, on the same data and ports, when it runs like this; only one of them runs at a time."""
+        return self if mode is self.mode else Shop(self.folder, mode, port=self._port)
+
     @property
     def log(self) -> Path:
         """What the runner says."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 import httptools
@@ -28,7 +29,7 @@ def encoded(
     body: Any = None,
     token: str | None = None,
     key: str | None = None,
-    headers: tuple[tuple[str, str], ...] = (),
+    headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """A request as it goes over the wire; `body` is sent as JSON, or as it is when it is bytes."""
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -38,7 +38,7 @@ class Work(Protocol):
 class Replay:
     """Requests made in advance, in turn; each answer has to be the expected one to the byte, or hold expected fields.
 
-    `given["exchanges"]`: method, path, body, token of the request; `is` the body, or `has` some of its fields.
+    `given["exchanges"]`: method, path, headers, body, token of the request; `is` the body, or `has` some of its fields.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -53,6 +53,7 @@ class Replay:
                     host=f"{host}:{port}",
                     body=each.get("body"),
                     token=each.get("token"),
+                    headers=[(name, value) for name, value in each.get("headers", ())],
                 ),
                 each["is"].encode() if "is" in each else None,
                 each.get("has", {}),

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -72,11 +72,24 @@ def searches() -> list[str]:
     return [f"/search?q={quote(each)}" for each in SEARCHES]
 
 
-async def replay_of(url: str, paths: Sequence[str], *, concurrency: int, seconds: float) -> Plan:
+async def replay_of(
+    url: str,
+    paths: Sequence[str],
+    *,
+    concurrency: int,
+    seconds: float,
+    headers: Mapping[str, str] | None = None,
+) -> Plan:
     """A plan of these pages; each has to be what it is now, to the byte."""
-    api = Api(url)
+    api, also = Api(url), tuple((headers or {}).items())
     exchanges = [
-        {"method": "GET", "path": path, "is": (await api.answer("GET", path)).body.decode()} for path in paths
+        {
+            "method": "GET",
+            "path": path,
+            "headers": also,
+            "is": (await api.answer("GET", path, headers=also)).body.decode(),
+        }
+        for path in paths
     ]
     api.close()
     return {
