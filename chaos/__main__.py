@@ -57,6 +57,8 @@ def _options() -> Options:
     )
     parser.add_argument("--folder", type=Path, help="where to keep the run")
     given = parser.parse_args()
+    if SIZES[given.size].rolls and given.mode is not Mode.FULL:
+        parser.error("only the full mode has processes that can be replaced")
     name = f"{datetime.now():%y%m%d-%H%M%S}-{given.mode}-{given.size}-{given.seed}"
     return Options(
         seed=given.seed,

@@ -12,12 +12,13 @@ import aio_pika
 import aiohttp
 
 from chaos.database_wires import behind_a_wire, open_database_wires
+from chaos.addresses import Addresses
 from chaos.outages import Outages
 from chaos.platforms import made
 from chaos.proxies.postgres import PostgresWire
 from chaos.proxies.rabbitmq import RabbitMQWire
 from chaos.proxies.wire import through
-from chaos.supervisor import Supervised
+from chaos.supervisor import Supervised, retire
 from deploy.layout import APPS, PACKAGES, PROCESSES, SERVICES, WORKERS, Process, ports_from
 from deploy.local.configuration import configure
 from deploy.local.postgres import LocalPostgres
@@ -25,6 +26,7 @@ from deploy.local.postgres_roles import DatabaseUrls
 from deploy.local.processes import end_process, wait_until
 from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.rabbitmq_configuration import User, service_user, unlimited_user
+from shared.http.services import KEPT_ALIVE_SECONDS
 from shared.migrations import migrate
 from shared.settings import SECRETS_FOLDER
 from simulator.merchant import generate
@@ -32,6 +34,7 @@ from simulator.merchant import generate
 HARNESS_USER = "chaos"
 SERVICE_OF = {process.name: process.service for process in PROCESSES}
 WORKER_NAMES = frozenset(process.name for process in WORKERS)
+DRAIN_SECONDS = KEPT_ALIVE_SECONDS + 1
 SERVERS_FROM, BROKER_WIRES_FROM = 50, 70
 """Where the servers' ports begin, and those of the wires to the broker, counted from the gateway's."""
 
@@ -41,7 +44,7 @@ class FullPlatform:
 
     takes_wechat_along: bool = False
 
-    def __init__(self, folder: Path, *, port: int) -> None:
+    def __init__(self, folder: Path, *, port: int, is_rolling: bool) -> None:
         self.folder = folder
         self.outages = Outages()
         self.url = f"http://127.0.0.1:{port}"
@@ -51,6 +54,7 @@ class FullPlatform:
         self.database_wires: dict[str, PostgresWire] = {}
         self.broker_wires: dict[str, RabbitMQWire] = {}
         self.processes: dict[str, Supervised] = {}
+        self.addresses: Addresses | None = Addresses(port) if is_rolling else None
         self.broker_url = ""
         self._port = port
         self._restarting = asyncio.Lock()
@@ -90,6 +94,17 @@ class FullPlatform:
             self.broker_url = urls[HARNESS_USER]
             self.outages.end(outage)
 
+    async def roll(self, target: str) -> int:
+        """Replace a process as a rolling update does; the exit code of the old one."""
+        assert self.addresses is not None
+        async with self._restarting:
+            port = self.addresses.next_port()
+            before = await self.processes[target].succeed(
+                {_port_setting(target): str(port)}, ready_url=_ready_url(port)
+            )
+            self.addresses.switch(target, port)
+        return await retire(before)
+
     async def at_rest(self) -> bool:
         if any(wire.unacknowledged() for wire in self.broker_wires.values()):
             return False
@@ -117,6 +132,9 @@ class FullPlatform:
             public_url=self.url,
             ports=ports,
         ) | {"GATEWAY_LIMITS_SCALE": "1000"}
+        if self.addresses is not None:
+            ports = await self.addresses.open(stack, ports)
+            environment |= {f"{name.upper()}_DRAIN_SECONDS": str(DRAIN_SECONDS) for name in PACKAGES}
         await self._open_processes(stack, http, environment, ports)
         await self._until_bound()
 
@@ -166,8 +184,9 @@ class FullPlatform:
             self.processes[process.name] = Supervised(
                 process.name,
                 process.module,
-                _environment_of(process, environment),
-                ready_url=f"http://127.0.0.1:{ports[process.name]}/health/ready",
+                _environment_of(process, environment)
+                | {_port_setting(process.name): str(ports[process.name])},
+                ready_url=_ready_url(ports[process.name]),
                 logs=logs,
                 outages=self.outages,
                 http=http,
@@ -214,9 +233,9 @@ class FullPlatform:
 
 
 @asynccontextmanager
-async def full_platform(folder: Path, *, port: int) -> AsyncIterator[FullPlatform]:
-    """A platform of its own below a folder, at ports from `port` on."""
-    platform = FullPlatform(made(folder), port=port)
+async def full_platform(folder: Path, *, port: int, is_rolling: bool = False) -> AsyncIterator[FullPlatform]:
+    """A platform of its own below a folder, at ports from `port` on; its processes can be replaced if it is rolling."""
+    platform = FullPlatform(made(folder), port=port, is_rolling=is_rolling)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         await platform.open(stack, http)
@@ -230,6 +249,14 @@ def _environment_of(process: Process, environment: Mapping[str, str]) -> dict[st
         for name, value in environment.items()
         if name.startswith(prefix) or name == SECRETS_FOLDER
     }
+
+
+def _port_setting(process: str) -> str:
+    return f"{SERVICE_OF[process].upper()}_{'WORKER_PORT' if process in WORKER_NAMES else 'PORT'}"
+
+
+def _ready_url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/health/ready"
 
 
 def _port_of(url: str) -> int:

@@ -25,6 +25,8 @@ LEAST_BITTEN = {
 """The share of the planned faults of a kind that must have hurt; of the others at least a third."""
 
 LEAST_BITTEN_OTHERWISE = 1 / 3
+MOST_UNANSWERED_IN_A_DEPLOY = 0.0005
+"""P16: a rolling update of everything under load; lost answers count like those from 500 on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,6 +135,13 @@ def judge(report: Report, size: Size) -> None:
             report.failures.append(
                 f"the faults did not bite: {kind} hurt {bites.bitten} of {bites.planned} times"
             )
+    if size.rolls:
+        unanswered = sum(
+            number for call, number in report.calls.items() if call.endswith("lost") or call[-3:] >= "500"
+        )
+        share = unanswered / max(1, sum(report.calls.values()))
+        if share > MOST_UNANSWERED_IN_A_DEPLOY:
+            report.failures.append(f"{unanswered} calls ({share:.2%}) were not answered during a deploy")
     for each in report.ended_by_themselves:
         report.failures.append(f"a process ended by itself: {each}")
     server_errors = {call: number for call, number in report.calls.items() if call.endswith(" 500")}

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -34,6 +35,7 @@ from chaos.schedule import COMMIT_CUTS, Fault, Kind, Mode, Size, plan, write_sch
 from chaos.shoppers import Market, Shopper
 from chaos.wechat import WeChatFaults
 from deploy.local.home import PROJECT
+from shared.http.services import KEPT_ALIVE_SECONDS
 
 SAY_EVERY_SECONDS = 10.0
 STUCK_SECONDS = 120.0
@@ -100,7 +102,7 @@ async def run_chaos(options: Options) -> Report:
             journal=journal,
             tally=tally,
             seed=options.seed,
-            acts=_acts(platform),
+            acts=_acts(platform, report),
         )
         market = Market(door, goods, operator.token or "", options.size.orders, options.seed, saboteur.placed)
         doubling = _doubling(platform, options)
@@ -117,6 +119,8 @@ async def run_chaos(options: Options) -> Report:
         clock.lap("rest")
         observed = await observe(operator, sku_ids=goods.sku_ids, members=market.members, began_at=began_at)
         _write(options.folder / "observed.json", observed)
+        requests = Counter(f"{each['kind']} {each['status']}" for each in observed["after_sales"])
+        report.evidence["after_sales"] = dict(requests.most_common())
         async with http.get(f"{platform.simulator_url}/_control/books") as answer:
             _write(options.folder / "books.json", await answer.json())
         clock.lap("observe")
@@ -194,7 +198,7 @@ async def _shop(market: Market, at_once: int, saboteur: Saboteur, report: Report
         await asyncio.gather(*done)
 
 
-def _acts(platform: Platform) -> dict[Kind, Act]:
+def _acts(platform: Platform, report: Report) -> dict[Kind, Act]:
     """What is done to the wires, and to the broker where there is one."""
 
     async def cut_commit(fault: Fault) -> None:
@@ -213,11 +217,21 @@ def _acts(platform: Platform) -> dict[Kind, Act]:
     async def restart_broker(fault: Fault) -> None:
         await platform.restart_broker(fault.how["way"])
 
-    return {**on_databases, Kind.CUT_ACK: cut_ack, Kind.RESTART_BROKER: restart_broker}
+    async def roll(fault: Fault) -> None:
+        code = await platform.roll(fault.target)
+        if code:
+            report.failures.append(f"{fault.target} was told to end and ended with {code}")
+
+    return {
+        **on_databases,
+        Kind.CUT_ACK: cut_ack,
+        Kind.RESTART_BROKER: restart_broker,
+        Kind.ROLL: roll,
+    }
 
 
 def _doubling(platform: Platform, options: Options) -> tuple[Doubling, "asyncio.Task[None]"] | None:
-    if not isinstance(platform, FullPlatform):
+    if not isinstance(platform, FullPlatform) or not options.size.doubled_percent:
         return None
     doubling = Doubling(platform.broker_url, options.size.doubled_percent, Random(f"{options.seed}/doubling"))
     return doubling, asyncio.create_task(doubling.run())
@@ -266,7 +280,7 @@ def _tell(
 async def _platform(options: Options) -> AsyncIterator[FullPlatform | EmbeddedPlatform]:
     shop = options.folder / "shop"
     if options.mode is Mode.FULL:
-        async with full_platform(shop, port=options.port) as full:
+        async with full_platform(shop, port=options.port, is_rolling=options.size.rolls > 0) as full:
             yield full
     else:
         async with embedded_platform(shop, port=options.port) as embedded:
@@ -276,7 +290,8 @@ async def _platform(options: Options) -> AsyncIterator[FullPlatform | EmbeddedPl
 @asynccontextmanager
 async def _http() -> AsyncIterator[aiohttp.ClientSession]:
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as http:
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:
         yield http
 
 

@@ -22,7 +22,8 @@ READY_WITHIN_SECONDS = 120.0
 STARTED_WITHIN_SECONDS = (0.3, 1.5)
 EVIDENCE_WITHIN_SECONDS = 10.0
 
-KILLS = (Kind.KILL, Kind.KILL_AT_COMMIT)
+OF_A_PROCESS = (Kind.KILL, Kind.KILL_AT_COMMIT, Kind.ROLL)
+"""Faults that wait for each other only where they are of the same process."""
 
 Act = Callable[[Fault], Awaitable[None]]
 
@@ -71,7 +72,7 @@ class Saboteur:
         await asyncio.gather(*self._under_way)
 
     async def _carry_out(self, fault: Fault) -> None:
-        async with self._one_at_a_time[fault.target if fault.kind in KILLS else fault.kind]:
+        async with self._one_at_a_time[fault.target if fault.kind in OF_A_PROCESS else fault.kind]:
             match fault.kind:
                 case Kind.KILL:
                     await self._kill(fault)

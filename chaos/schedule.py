@@ -46,6 +46,7 @@ class Kind(StrEnum):
 
     KILL = "kill"
     KILL_AT_COMMIT = "kill-at-commit"
+    ROLL = "roll"
     RESTART_BROKER = "restart-broker"
     RESTART_DATABASE = "restart-database"
     CUT_COMMIT = "cut-commit"
@@ -56,7 +57,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much is ordered and broken (reliability.md section 1); the cuts are per service."""
+    """How much is ordered and broken (reliability.md section 1); the cuts are per service, kills and rolls per process."""
 
     name: str
     orders: int
@@ -68,6 +69,8 @@ class Size:
     ack_cuts: int
     wechat_rounds: int
     doubled_percent: int
+    rolls: int = 0
+    """How often each process is replaced as a rolling update does it: nobody may notice (P16)."""
 
 
 SIZES = {
@@ -109,6 +112,19 @@ SIZES = {
             wechat_rounds=100,
             doubled_percent=5,
         ),
+        Size(
+            name="deploy",
+            orders=200,
+            shoppers_at_once=5,
+            kills=0,
+            broker_restarts=0,
+            database_restarts=0,
+            commit_cuts=0,
+            ack_cuts=0,
+            wechat_rounds=0,
+            doubled_percent=0,
+            rolls=1,
+        ),
     )
 }
 
@@ -132,13 +148,15 @@ def plan(seed: int, size: Size, mode: Mode) -> list[Fault]:
     )
     for service in SERVICES:
         faults += _moments(random, size, size.commit_cuts, Kind.CUT_COMMIT, service, COMMIT_CUTS)
-        faults += _moments(random, size, max(1, size.commit_cuts // 10), Kind.CUT_DATABASE, service, ("all",))
+        faults += _moments(random, size, -(-size.commit_cuts // 10), Kind.CUT_DATABASE, service, ("all",))
     if mode is Mode.FULL:
         faults += _moments(
             random, size, size.broker_restarts, Kind.RESTART_BROKER, "rabbitmq", ("kill", "stop")
         )
         for service in SERVICES:
             faults += _moments(random, size, size.ack_cuts, Kind.CUT_ACK, service, tuple(AckCut))
+        for process in PROCESSES:
+            faults += _moments(random, size, size.rolls, Kind.ROLL, process.name, ("sigterm",))
     else:
         faults += _moments(random, size, size.ack_cuts, Kind.KILL_AT_COMMIT, EMBEDDED, WORKING)
     return sorted(faults, key=lambda fault: (fault.at_order, fault.kind, fault.target))

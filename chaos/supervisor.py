@@ -77,19 +77,24 @@ class Supervised:
             self.is_ready.clear()
             self._process.kill()
 
+    async def succeed(self, environment: Mapping[str, str], *, ready_url: str) -> asyncio.subprocess.Process:
+        """Start another with a changed environment; once it is ready it is this one. Returns the one before, which runs."""
+        before = self._process
+        assert before is not None and self._watching is not None
+        self._watching.cancel()
+        self._environment.update(environment)
+        self._ready_url = ready_url
+        await self._launch()
+        await self.until_ready()
+        self._watching = asyncio.create_task(self._watch())
+        return before
+
     async def stop(self) -> None:
         """SIGTERM, and an end."""
         self._is_to_run = False
         if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await retire(self._process)
         if self._watching is not None:
             self._watching.cancel()
 
@@ -146,3 +151,15 @@ class Supervised:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+
+async def retire(process: asyncio.subprocess.Process) -> int:
+    """SIGTERM, and kill -9 to one that does not end within 30 s; its exit code."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            return await process.wait()
+    except TimeoutError:
+        process.kill()
+        return await process.wait()
