@@ -13,7 +13,7 @@ from benchmarks.people import operator_of
 from benchmarks.references.running import running
 from benchmarks.shop import Mode, Shop
 from benchmarks.stock import stock_the_shop
-from benchmarks.works import browsing, gateway_hop, hot_item, preview, purchase, starting
+from benchmarks.works import browsing, events, gateway_hop, growth, hot_item, preview, purchase, starting
 from deploy.local.folder import LocalServerError
 from deploy.local.home import PROJECT
 from shared.process import run
@@ -31,7 +31,9 @@ WORKS: Mapping[str, Work] = {
     "gateway-hop": gateway_hop.measure_gateway_hop,
     "purchase": purchase.measure_purchase,
     "hot-item": hot_item.measure_hot_items,
+    "events": events.measure_events,
     "start": starting.measure_starts,
+    "growth": growth.measure_growth,
 }
 """In the order in which they are measured: the last ones change the shop most."""
 

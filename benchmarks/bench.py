@@ -30,7 +30,7 @@ class Size:
     events: int
     starts: int
     growth: tuple[int, ...]
-    """So many orders, then so many products, are there when the same work is done again."""
+    """So many orders, then so many products, are there when the same work is done again; none in a quick run."""
 
 
 FULL = Size(

@@ -77,6 +77,10 @@ class Results:
                 for each in own
                 for error, count in each.outcome.errors.items()
             ]
+            away = [each.outcome.turned_away for each in own]
+            if any(away):
+                share = sum(away) / (sum(away) + sum(each.outcome.units for each in own))
+                self.remarks.append(f"{work}, {name}: {share:.1%} of the tries were turned away as busy")
         told = self.sides[-len(rounds) :][list(rounds).index(SHOP)]
         self.figures |= {
             f"{work}: rate": told.rate,

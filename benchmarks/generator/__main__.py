@@ -24,6 +24,7 @@ async def generate(plan: Plan) -> None:
     )
     outcome.calls = work.calls - calls
     outcome.notes = work.notes
+    outcome.turned_away += work.turned_away
     print(json.dumps(outcome.told()), flush=True)
 
 

@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+BUSY = (429, 503)
+BUSY_PAUSE_SECONDS = 0.1
+"""So long a client waits after it was turned away."""
+
 MOST_EXAMPLES = 20
 """So many different errors are told in words; of the others only the number is."""
 
@@ -18,6 +22,10 @@ class WrongAnswer(Exception):
     """The answer is not what it has to be."""
 
 
+class TurnedAway(Exception):
+    """The shop said that it is busy: nothing wrong, and nothing done."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What came of a round: milliseconds of each unit by what came of it, and the errors, none of which is left out."""
@@ -25,6 +33,9 @@ class Outcome:
     seconds: float = 0.0
     latencies_ms: dict[str, list[float]] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
+    turned_away: int = 0
+    """How often the shop was too busy; neither a unit nor an error."""
+
     calls: int = 0
     notes: list[Any] = field(default_factory=list)
     """What the works want to check afterwards, such as order ids with their sums."""
@@ -58,18 +69,22 @@ async def drive(
     """
     latencies: defaultdict[str, list[float]] = defaultdict(list)
     errors: Counter[str] = Counter()
+    turned_away = 0
     began = time.perf_counter()
     deadline = None if seconds is None else began + seconds
     left = units
 
     async def work(number: int) -> None:
-        nonlocal left
+        nonlocal left, turned_away
         while (deadline is None or time.perf_counter() < deadline) and left != 0:
             if left is not None:
                 left -= 1
             at = time.perf_counter()
             try:
                 came = await unit(number)
+            except TurnedAway:
+                turned_away += 1
+                await asyncio.sleep(BUSY_PAUSE_SECONDS)
             except (WrongAnswer, ConnectionError, TimeoutError, OSError) as error:
                 _count(errors, f"{type(error).__name__}: {error}"[:300])
             else:
@@ -78,7 +93,7 @@ async def drive(
     async with asyncio.TaskGroup() as workers:
         for number in range(concurrency):
             workers.create_task(work(number))
-    return Outcome(time.perf_counter() - began, dict(latencies), dict(errors))
+    return Outcome(time.perf_counter() - began, dict(latencies), dict(errors), turned_away)
 
 
 def _count(errors: Counter[str], error: str) -> None:

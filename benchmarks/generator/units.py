@@ -6,12 +6,14 @@ from itertools import count
 from typing import Any, Protocol
 
 from benchmarks.generator.connection import Answer, Connection, encoded
-from benchmarks.generator.drive import WrongAnswer
+from benchmarks.generator.drive import BUSY, BUSY_PAUSE_SECONDS, TurnedAway, WrongAnswer
 from benchmarks.generator.plans import Plan
 
 POLL_SECONDS = 0.025
 """How long a client waits after paying, and between two looks at its order."""
 MOST_POLLS = 400
+MOST_TRIES = 100
+WARM_UP = 2
 OPENED_AT_ONCE = 100
 DONE = "done"
 
@@ -20,6 +22,8 @@ class Work(Protocol):
     """A kind of work."""
 
     notes: list[Any]
+    turned_away: int
+    """How often a unit was turned away on its way and went on."""
 
     @property
     def calls(self) -> int:
@@ -43,6 +47,7 @@ class Replay:
 
     def __init__(self, plan: Plan) -> None:
         self.notes: list[Any] = []
+        self.turned_away = 0
         host, port = plan["host"], plan["port"]
         self._connections = [Connection(host, port) for _ in range(plan["concurrency"])]
         self._exchanges = [
@@ -67,12 +72,15 @@ class Replay:
         return sum(connection.calls for connection in self._connections)
 
     async def prepare(self) -> None:
-        for _ in range(2):
-            await asyncio.gather(*(self.unit(number) for number in range(len(self._connections))))
+        for _ in range(WARM_UP):
+            units = (self.unit(number) for number in range(len(self._connections)))
+            await asyncio.gather(*units, return_exceptions=True)  # what is wrong is so in the round, too
 
     async def unit(self, number: int) -> str:
         request, body, fields = self._exchanges[next(self._turn) % len(self._exchanges)]
         answer = await self._connections[number].exchange(request)
+        if answer.status in BUSY:
+            raise TurnedAway
         if answer.status != 200 or (body is not None and answer.body != body):
             raise WrongAnswer(f"{_line(request)} → {answer.status} {difference(answer.body, body or b'')}")
         if fields:
@@ -92,6 +100,7 @@ class Purchase:
 
     def __init__(self, plan: Plan) -> None:
         self.notes: list[Any] = []
+        self.turned_away = 0
         given, host = plan["given"], plan["host"]
         self._host = f"{host}:{plan['port']}"
         self._shoppers = given["shoppers"]
@@ -144,7 +153,12 @@ class Purchase:
         request = encoded(
             method, path, host=self._host, body=body, token=self._shoppers[number]["token"], key=key
         )
-        answer = await self._shop[number].exchange(request)
+        for _ in range(MOST_TRIES):
+            answer = await self._shop[number].exchange(request)
+            if answer.status not in BUSY:
+                break
+            self.turned_away += 1
+            await asyncio.sleep(BUSY_PAUSE_SECONDS)
         if answer.status not in statuses:
             raise WrongAnswer(f"{method} {path.split('-')[0]} → {answer.status} {answer.body[:300]!r}")
         return answer
@@ -158,6 +172,7 @@ class Rush:
 
     def __init__(self, plan: Plan) -> None:
         self.notes: list[Any] = []
+        self.turned_away = 0
         host, port, given = plan["host"], plan["port"], plan["given"]
         self._requests = [
             encoded(

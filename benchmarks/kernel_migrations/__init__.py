@@ -1,0 +1,1 @@
+"""The tables of the pair whose events are measured: what the kernel gives every service."""

@@ -1,0 +1,152 @@
+"""Events from an outbox over RabbitMQ into an inbox, by one relay and one consumer in a process each."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from benchmarks import cpu
+from benchmarks.bench import Bench
+from benchmarks.pair import SINK, SOURCE, Measured
+from benchmarks.percentiles import percentile
+from benchmarks.references.running import plain
+from benchmarks.shop import POSTGRESQL, RABBITMQ, Mode
+from deploy.local.home import PROJECT
+from shared.ids import new_id
+from shared.messaging.outbox import encode
+from shared.migrations import migrate
+
+DATABASES = {SOURCE: "benchmark_source", SINK: "benchmark_sink"}
+WORDS = "x" * 300
+LINE_BYTES = 2**27
+WAIT_SECONDS = 120.0
+HALF_RATE = 2_500
+TICK_SECONDS = 0.02
+WARM_EVENTS = 1_000
+
+_ADD = (
+    "INSERT INTO outbox (event_id, type, subject, envelope)"
+    " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The two processes, and the outbox that they take from."""
+
+    outbox: "asyncpg.Connection[asyncpg.Record]"
+    relay: asyncio.subprocess.Process
+    consumer: asyncio.subprocess.Process
+
+    async def announce(self, count: int) -> None:
+        """So many events in one transaction."""
+        at = datetime.now(UTC)
+        events = [Measured(measured_id=new_id(), words=WORDS) for _ in range(count)]
+        ids = [new_id() for _ in events]
+        envelopes = [encode(event, id=id_, at=at) for event, id_ in zip(events, ids, strict=True)]
+        subjects = [str(event.measured_id) for event in events]
+        await self.outbox.execute(_ADD, ids, [Measured.type] * count, subjects, envelopes)
+
+    async def arrived(self, count: int) -> dict[str, Any]:
+        """Wait until so many have come since this was asked last; when the last one did, and each one's lag."""
+        assert self.consumer.stdin is not None
+        self.consumer.stdin.write(f"{count}\n".encode())
+        async with asyncio.timeout(WAIT_SECONDS):
+            return dict(json.loads(await _line(self.consumer)))
+
+
+async def measure_events(bench: Bench) -> None:
+    """As fast as they go through, in rounds; then 2,500 a second, and how late each is."""
+    if bench.shop.mode is Mode.EMBEDDED:
+        bench.results.remarks.append(
+            "events over RabbitMQ are not measured: the embedded mode passes them in process"
+        )
+        return
+    databases = {role: bench.shop.new_database(name) for role, name in DATABASES.items()}
+    for urls in databases.values():
+        await migrate(urls.owner, "benchmarks.kernel_migrations")
+    async with _pair(bench, {role: urls.runtime for role, urls in databases.items()}) as pair:
+        await pair.announce(WARM_EVENTS)
+        await pair.arrived(WARM_EVENTS)
+        rates = [await _as_fast_as_it_goes(bench, pair) for _ in range(bench.size.rounds)]
+        bench.results.tell("events: rate", "/s", *rates)
+        lags = [await _at_half_the_rate(bench, pair) for _ in range(bench.size.rounds)]
+        bench.results.tell("events at half the rate: lag p50", "ms", *(percentile(each, 50) for each in lags))
+        bench.results.tell("events at half the rate: lag p99", "ms", *(percentile(each, 99) for each in lags))
+
+
+async def _as_fast_as_it_goes(bench: Bench, pair: Pair) -> float:
+    """Events a second, from their announcement in one transaction to the last one's reaction."""
+    count = bench.size.events
+    roots = bench.shop.roots() | {pair.relay.pid: "relay", pair.consumer.pid: "consumer"}
+    before = cpu.cpu_seconds(roots)
+    waiting = asyncio.create_task(pair.arrived(count))
+    for _ in range(10):
+        await pair.announce(count // 10)
+    began = time.time()
+    last_at: float = (await waiting)["last_at"]
+    used = cpu.spent(before, cpu.cpu_seconds(roots), ("relay", "consumer", POSTGRESQL, RABBITMQ))
+    for name, seconds in used.items():
+        bench.results.tell(f"events: CPU, {name}", "µs", seconds * 1e6 / count)
+    rate = count / (last_at - began)
+    bench.say(f"events: {rate:,.0f}/s")
+    return rate
+
+
+async def _at_half_the_rate(bench: Bench, pair: Pair) -> list[float]:
+    count = int(bench.size.seconds * HALF_RATE)
+    waiting = asyncio.create_task(pair.arrived(count))
+    began, announced = time.monotonic(), 0
+    while announced < count:
+        await asyncio.sleep(TICK_SECONDS)
+        due = min(count, int((time.monotonic() - began) * HALF_RATE)) - announced
+        if due > 0:
+            await pair.announce(due)
+            announced += due
+    lags: list[float] = (await waiting)["lags_ms"]
+    bench.say(f"events: {HALF_RATE:,}/s, p99 {percentile(lags, 99):,.0f} ms late")
+    return lags
+
+
+@asynccontextmanager
+async def _pair(bench: Bench, urls: Mapping[str, str]) -> AsyncIterator[Pair]:
+    consumer = await _started("consumer", urls[SINK], bench.shop.amqp_url(SINK))
+    relay = await _started("relay", urls[SOURCE], bench.shop.amqp_url(SOURCE))
+    outbox = await asyncpg.connect(plain(urls[SOURCE]))
+    try:
+        yield Pair(outbox, relay, consumer)
+    finally:
+        await outbox.close()
+        for process in (relay, consumer):
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+
+async def _started(what: str, database: str, amqp_url: str) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.pair", what),
+        cwd=PROJECT,
+        env=os.environ | {"PAIR_DATABASE": database, "PAIR_AMQP": amqp_url},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
+    )
+    async with asyncio.timeout(WAIT_SECONDS):
+        await _line(process)
+    return process
+
+
+async def _line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None
+    if not (line := await process.stdout.readline()):
+        raise RuntimeError("the relay or the consumer ended")
+    return line

@@ -1,0 +1,94 @@
+"""The same work when there is a hundred and a thousand times as much: orders first, then products."""
+
+import asyncpg
+
+from benchmarks.bench import Bench
+from benchmarks.load import Round, play
+from benchmarks.many_orders import ManyOrders
+from benchmarks.many_products import ManyProducts
+from benchmarks.people import logged_in
+from benchmarks.percentiles import median
+from benchmarks.references.running import plain
+from benchmarks.results import SHOP
+from benchmarks.works.browsing import CONCURRENCY, replay_of, searches
+from benchmarks.works.purchase import CONCURRENCY as BUYERS, Buying, rows_of, wrong_orders
+
+UNFLUSHED = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'8GB'"}
+"""While rows are made by the million nothing needs to survive a power cut."""
+
+
+async def measure_growth(bench: Bench) -> None:
+    """Purchases among ever more orders; lists, details and searches among ever more products."""
+    if not bench.size.growth:
+        bench.results.remarks.append("growth is not measured in the quick run")
+        return
+    await _among_orders(bench)
+    await _among_products(bench)
+
+
+async def _among_orders(bench: Bench) -> None:
+    shop, sizes = bench.shop, bench.size.growth
+    buying = await Buying.of(shop, bench.stock, await logged_in(shop, count=BUYERS))
+    await buying.play(concurrency=BUYERS, seconds=1.0)
+    made = await ManyOrders.prepare(shop.databases, most=sizes[-1])
+    start, curve = 0, {}
+    for size in sizes:
+        _flush(bench, **UNFLUSHED)
+        await made.add(start, size)
+        start = size
+        await _settle_down(bench, "order", "payment", "catalog", "member", "campaign", "analytics")
+        bench.say(f"growth: {size:,} orders are there")
+        rounds = [
+            await buying.play(concurrency=BUYERS, seconds=bench.size.seconds)
+            for _ in range(bench.size.rounds)
+        ]
+        bench.results.compare(f"purchase among {size:,} orders", {SHOP: rounds})
+        curve[size] = _cpu(rounds)
+    bench.results.curves["purchase, by orders"] = curve
+    bench.results.tell("growth: purchase, most orders to fewest", "×", curve[max(curve)] / curve[min(curve)])
+    bench.results.faults += await wrong_orders(shop, buying.orders)
+
+
+async def _among_products(bench: Bench) -> None:
+    shop = bench.shop
+    products = ManyProducts(shop.database("catalog"))
+    works = {
+        "list": [f"/products?category_id={each}" for each in bench.stock.category_ids],
+        "detail": [f"/products/{each}" for each in bench.stock.product_ids[:200]],
+        "search": searches(),
+    }
+    curves: dict[str, dict[int, float]] = {work: {} for work in works}
+    for size in bench.size.growth:
+        if size > bench.size.products:
+            _flush(bench, **UNFLUSHED)
+            await products.grow(size)
+            await _settle_down(bench, "catalog")
+        ((count,),) = await rows_of(shop, "catalog", "SELECT count(*) FROM products WHERE status = 'on_sale'")
+        bench.say(f"growth: {count:,} products are there")
+        for work, paths in works.items():
+            plan = await replay_of(shop.url, paths, concurrency=CONCURRENCY, seconds=bench.size.seconds)
+            rounds = [await play(plan, shop.cpu_seconds) for _ in range(bench.size.rounds)]
+            name = f"{work} at {size:,} products"
+            bench.results.compare(name, {SHOP: rounds})
+            curves[work][size] = _cpu(rounds)
+    for work, curve in curves.items():
+        bench.results.curves[f"{work}, by products"] = curve
+
+
+def _cpu(rounds: list[Round]) -> float:
+    return median([sum(each.cpu_ms.values()) for each in rounds])
+
+
+async def _settle_down(bench: Bench, *databases: str) -> None:
+    """What PostgreSQL would do by itself in the next minutes is done now: it belongs to making, not to the work."""
+    _flush(bench, **dict.fromkeys(UNFLUSHED, "DEFAULT"))
+    for name in databases:
+        connection = await asyncpg.connect(plain(bench.shop.database(name).owner))
+        await connection.execute("VACUUM ANALYZE")
+        await connection.close()
+    bench.shop.sql("CHECKPOINT;")
+
+
+def _flush(bench: Bench, **settings: str) -> None:
+    script = [f"ALTER SYSTEM SET {name} = {value};" for name, value in settings.items()]
+    bench.shop.sql("\n".join([*script, "SELECT pg_reload_conf();"]))
