@@ -35,6 +35,14 @@ def test_a_run_whose_faults_hurt_and_that_found_nothing_passes() -> None:
             "the faults did not bite: cut-ack",
         ),
         (
+            {"faults": {Kind.CUT_COMMIT: Bites(planned=12, executed=12, bitten=7)}},
+            "the faults did not bite: cut-commit",
+        ),
+        (
+            {"faults": {Kind.KILL_AT_COMMIT: Bites(planned=2, executed=2, bitten=1)}},
+            "the faults did not bite: kill-at-commit",
+        ),
+        (
             {"faults": {Kind.RESTART_BROKER: Bites(planned=1, executed=0)}},
             "the faults did not bite: restart-broker",
         ),
