@@ -60,8 +60,10 @@ class Settings(ServiceSettings):
     limits_scale: Annotated[float, Field(gt=0)] = 1.0
     """Every limit of one caller times this; for rehearsals in which one machine plays a whole crowd."""
 
-    limit_under_way: Annotated[int, Field(ge=10)] = 200
-    limit_under_way_at_service: Annotated[int, Field(ge=10)] = 100
+    limit_under_way: Annotated[int, Field(ge=10)] = 160
+    limit_under_way_at_service: Annotated[int, Field(ge=10)] = 64
+    limit_fastest_answer: timedelta = timedelta(milliseconds=200)
+    """Fewer requests are sent to a service while even its fastest answer takes longer."""
     limit_shares: Annotated[dict[Priority, int], AfterValidator(_in_order), Field(default_factory=_shares)]
     """Up to how many percent of the requests under way each priority gets in."""
 

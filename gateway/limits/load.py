@@ -1,8 +1,10 @@
 """How many requests may be under way, and who is turned away first when there are many (P13, SEC7)."""
 
 import random
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import inf
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -12,27 +14,58 @@ from gateway.routes import ROUTES
 from gateway.settings import Settings
 from shared.http.problems import Busy
 
+JUDGED_EVERY_SECONDS = 0.25
+NARROWER, WIDER = 0.5, 1.1
+LEAST = 10
+"""A service is always sent so many requests: enough to see whether it is faster again."""
+CROWDED = 0.4
+"""A room says nothing of what a service can bear while less than this of it is taken."""
+
 
 class Room:
-    """The requests under way in one place; each priority gets in while they are fewer than its share of ``most``."""
+    """The requests under way in one place; each priority gets in while they are fewer than its share of the width.
 
-    def __init__(self, most: int, percent: Mapping[Priority, int]) -> None:
+    Its width is ``most`` at first. While even the fastest answer of a quarter second takes longer than ``seconds``, too
+    many are waiting for each other, and the width is halved; while it is crowded and fast, the width grows again.
+    """
+
+    def __init__(self, most: int, shares: Mapping[Priority, int], *, seconds: float = inf) -> None:
         self.under_way = 0
-        self._bounds = {priority: max(1, most * share // 100) for priority, share in percent.items()}
+        self.width = float(most)
+        self._most = most
+        self._shares = {priority: percent / 100 for priority, percent in shares.items()}
+        self._shares[Priority.VITAL] = inf
+        self._seconds = seconds
+        self._fastest = inf
+        self._judged_at = 0.0
 
     def admits(self, priority: Priority) -> bool:
         """Whether one more of this priority may begin."""
-        return priority is Priority.VITAL or self.under_way < self._bounds[priority]
+        return self.under_way < self.width * self._shares[priority]
+
+    def ended(self, *, began: float, now: float) -> None:
+        """A request that was counted in ``under_way`` has ended (monotonic seconds)."""
+        self._fastest = min(self._fastest, now - began)
+        if now >= self._judged_at + JUDGED_EVERY_SECONDS:
+            if self.under_way >= self.width * CROWDED:
+                is_fast = self._fastest <= self._seconds
+                self.width = self.width * WIDER + 1 if is_fast else self.width * NARROWER
+                self.width = min(self._most, max(LEAST, self.width))
+            self._fastest, self._judged_at = inf, now
+        self.under_way -= 1
 
 
 class Load:
     """The requests under way in this process, and at each service."""
 
     def __init__(self, settings: Settings) -> None:
-        shares = settings.limit_shares
-        self.all = Room(settings.limit_under_way, shares)
+        self.all = Room(settings.limit_under_way, settings.limit_shares)
         self.at = {
-            service: Room(settings.limit_under_way_at_service, shares)
+            service: Room(
+                settings.limit_under_way_at_service,
+                settings.limit_shares,
+                seconds=settings.limit_fastest_answer.total_seconds(),
+            )
             for service in sorted({route.service for route in ROUTES})
         }
         meter = metrics.get_meter("jishi")
@@ -49,14 +82,14 @@ class Load:
     @contextmanager
     def one_more(self, service: str) -> Iterator[None]:
         """A request while it runs."""
-        there = self.at[service]
+        there, began = self.at[service], time.monotonic()
         self.all.under_way += 1
         there.under_way += 1
         try:
             yield
         finally:
             self.all.under_way -= 1
-            there.under_way -= 1
+            there.ended(began=began, now=time.monotonic())
 
     def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
         for service, room in self.at.items():

@@ -2,19 +2,19 @@
 
 import pytest
 
-from gateway.limits.load import Load, busy
+from gateway.limits.load import Load, Room, busy
 from gateway.limits.priority import TURNED_AWAY_IN_ORDER, Priority
 from gateway.limits.rates import Limit
 from gateway.routes import ROUTES, Access
 from gateway.settings import Settings
 
 BOUNDS = {
-    Priority.BEACON: 100,
-    Priority.BROWSE: 120,
-    Priority.SEARCH: 130,
-    Priority.CART: 140,
-    Priority.ORDER: 160,
-    Priority.PAYMENT: 200,
+    Priority.BEACON: 80,
+    Priority.BROWSE: 96,
+    Priority.SEARCH: 104,
+    Priority.CART: 112,
+    Priority.ORDER: 128,
+    Priority.PAYMENT: 160,
 }
 
 
@@ -24,7 +24,7 @@ def load() -> Load:
 
 
 def test_each_priority_gets_in_up_to_its_share_and_callbacks_always(load: Load) -> None:
-    for under_way in range(400):
+    for under_way in range(300):
         load.all.under_way = under_way
         admitted = {each for each in Priority if load.admits("order", each)}
         assert admitted == {Priority.VITAL} | {each for each, bound in BOUNDS.items() if under_way < bound}
@@ -35,6 +35,47 @@ def test_a_service_that_is_slow_fills_its_own_share_only(load: Load) -> None:
     assert not load.admits("catalog", Priority.BROWSE)
     assert load.admits("catalog", Priority.ORDER)
     assert load.admits("campaign", Priority.BROWSE)
+
+
+@pytest.fixture
+def room() -> Room:
+    shares = dict.fromkeys(TURNED_AWAY_IN_ORDER, 100)
+    return Room(100, shares, seconds=0.2)
+
+
+def answers(room: Room, *took: float, at: float, waiting: int) -> float:
+    """So many requests are waiting when some are answered; returns the width then."""
+    room.under_way = waiting + len(took)
+    for each in took:
+        room.ended(began=at - each, now=at)
+    assert room.under_way == waiting
+    return room.width
+
+
+def test_where_even_the_fastest_answer_is_slow_fewer_are_let_in_down_to_ten(room: Room) -> None:
+    widths = [answers(room, 0.5, 0.3, at=number, waiting=100) for number in range(1, 7)]
+    assert widths == [50, 25, 12.5, 10, 10, 10]
+    room.under_way = 10
+    assert not room.admits(Priority.PAYMENT)
+    assert room.admits(Priority.VITAL)
+
+
+def test_one_fast_answer_in_a_quarter_second_is_enough_to_let_more_in_again(room: Room) -> None:
+    room.width = 10
+    answers(room, 0.1, at=0.25, waiting=100)
+    widths: list[float] = [room.width]
+    for number in range(1, 25):
+        answers(room, 0.5, at=number / 4 + 0.10, waiting=100)
+        answers(room, 0.1, at=number / 4 + 0.15, waiting=100)
+        widths.append(answers(room, 0.5, at=number / 4 + 0.25, waiting=100))
+    assert widths[:3] == pytest.approx([12.0, 14.2, 16.62])
+    assert widths == sorted(widths)
+    assert widths[-1] == 100
+
+
+def test_a_service_that_few_ask_is_slow_for_its_own_reasons(room: Room) -> None:
+    assert answers(room, 5.0, at=1, waiting=30) == 100
+    assert answers(room, 5.0, at=2, waiting=40) == 50
 
 
 def test_a_request_counts_while_it_runs_however_it_ends(load: Load) -> None:
