@@ -42,10 +42,10 @@ chaos: installed ## Kill and cut a shop of its own while 1,000 orders come in; M
 chaos-full: installed ## The same with 20,000 orders and 30 kills of each process
 	@$(BIN)/python -m chaos --size full --mode $(or $(MODE),full) $(if $(SEED),--seed $(SEED))
 
-bench: installed ## Measure a shop of its own beside bare references; MODE=embedded, ARGS="--only list"
+bench: installed-dev ## Measure a shop of its own beside bare references; MODE=embedded, ARGS="--only list"
 	@$(BIN)/python -m benchmarks --mode $(or $(MODE),full) $(ARGS)
 
-bench-quick: installed ## The same in under 3 minutes, with fewer and shorter rounds
+bench-quick: installed-dev ## The same in under 3 minutes, with fewer and shorter rounds
 	@$(BIN)/python -m benchmarks --quick --mode $(or $(MODE),full) $(ARGS)
 
 journey: installed ## Walk through a shopper's whole journey and show every step

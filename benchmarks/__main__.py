@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.bench import FULL, QUICK, Bench, Size
 from benchmarks.people import operator_of
+from benchmarks.plot import draw
 from benchmarks.references.running import running
 from benchmarks.shop import Mode, Shop
 from benchmarks.stock import stock_the_shop
@@ -85,6 +86,9 @@ def main() -> None:
     about = {"mode": given.mode, "size": "quick" if given.quick else "full", "works": given.only}
     report.save(bench.folder / "report.json", report.document(bench.results, about=about))
     print(f"  {bench.folder / 'report.json'}", flush=True)
+    if bench.results.curves:
+        draw(bench.results.curves, bench.folder / "growth.png")
+        print(f"  {bench.folder / 'growth.png'}", flush=True)
     sys.exit(1 if bench.results.faults else 0)
 
 
