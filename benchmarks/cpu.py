@@ -62,6 +62,14 @@ def cpu_seconds(roots: Mapping[int, str]) -> dict[str, float]:
     }
 
 
+def machine_seconds() -> float:
+    """What all processes of the machine have used."""
+    user, nice, system, _idle, _waiting, irq, softirq, *_ = map(
+        int, (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq) / TICKS_A_SECOND
+
+
 def spent(
     before: Mapping[str, float], after: Mapping[str, float], groups: Iterable[str] | None = None
 ) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.cpu import spent
+from benchmarks.cpu import cpu_seconds, machine_seconds, spent
 from benchmarks.generator.drive import Outcome
 from benchmarks.generator.plans import Plan
 from benchmarks.percentiles import percentile
@@ -15,6 +17,7 @@ from deploy.local.home import PROJECT
 READY_SECONDS = 120.0
 LATE_SECONDS = 180.0
 LINE_BYTES = 2**27
+ME = "benchmark"
 
 Meter = Callable[[], Mapping[str, float]]
 """CPU seconds spent so far, by group of processes."""
@@ -26,6 +29,8 @@ class Round:
 
     outcome: Outcome
     cpu_seconds: Mapping[str, float]
+    others: float = 0.0
+    """The share of the machine's CPU that processes took which have nothing to do with it."""
 
     @property
     def rate(self) -> float:
@@ -72,16 +77,23 @@ async def play(
         async with asyncio.timeout(READY_SECONDS):
             await _tell(process, json.dumps(plan))
             await _hear(process)
-        before = meter()
+        before, began, foreign = meter(), time.monotonic(), _foreign_seconds()
         async with asyncio.timeout((plan["seconds"] or 0) + LATE_SECONDS):
             await _tell(process, "go")
             outcome = Outcome.of(json.loads(await _hear(process)))
         await settle()
-        return Round(outcome, spent(before, meter(), groups))
+        used = spent(before, meter(), groups)
+        whole = (time.monotonic() - began) * (os.cpu_count() or 1)
+        return Round(outcome, used, max(0.0, _foreign_seconds() - foreign) / whole)
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def _foreign_seconds() -> float:
+    """What all processes used that do not descend from this one; the shop, the references and the generator do."""
+    return machine_seconds() - cpu_seconds({os.getpid(): ME})[ME]
 
 
 async def _tell(process: asyncio.subprocess.Process, line: str) -> None:
