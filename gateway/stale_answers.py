@@ -68,13 +68,14 @@ class StaleAnswers:
 
     @contextmanager
     def fetching(self, key: str) -> Iterator[None]:
-        """Within the block an answer is fetched for all who ask for it."""
+        """Within the block an answer is fetched for all who ask for it from now on."""
         fetched = self._fetching[key] = asyncio.Event()
         try:
             yield
         finally:
             fetched.set()
-            del self._fetching[key]
+            if self._fetching.get(key) is fetched:
+                del self._fetching[key]
 
     async def fetched_by_another(self, key: str) -> StaleAnswer | None:
         """The good answer that somebody else is just fetching; None when nobody is, or it came to nothing."""

@@ -113,13 +113,16 @@ async def test_what_many_ask_for_at_once_is_fetched_once(door: Door) -> None:
     assert ["gateway; fwd=miss; collapsed"] in together
 
 
-async def test_what_came_to_nothing_is_asked_for_by_each(door: Door) -> None:
+async def test_what_came_to_nothing_is_asked_for_by_each(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
     page = f"/products?after={new_id()}"
     first = asyncio.create_task(door.ask("GET", page, ("x-do", "dawdle and fail")))
     await asyncio.sleep(0.1)
-    others = await asyncio.gather(*(door.ask("GET", page) for _ in range(3)))
+    others = await asyncio.gather(*(door.ask("GET", page, ("x-do", "dawdle")) for _ in range(3)))
     assert (await first).status == 404
-    assert [reply.status for reply in others] == [200] * 3
+    assert [(reply.status, reply.header("cache-status")) for reply in others] == [(200, [])] * 3
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_search_is_never_shared(door: Door) -> None:
