@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import report
@@ -80,6 +81,8 @@ def main() -> None:
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         size = QUICK if given.quick else FULL
+        if given.growth:
+            size = replace(size, growth=tuple(sorted(given.growth)))
         benches.append(await session(given.mode, size, given.only or list(WORKS), port=given.port))
 
     try:
@@ -104,6 +107,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, under 3 minutes")
     parser.add_argument("--mode", choices=list(Mode), type=Mode, default=Mode.FULL)
     parser.add_argument("--only", nargs="+", choices=list(WORKS), metavar="WORK", help=", ".join(WORKS))
+    parser.add_argument(
+        "--growth", nargs="+", type=int, metavar="SIZE", help="how many orders, and how many products"
+    )
     parser.add_argument(
         "--port", type=int, default=PORT, help="the gateway's; all others keep their distance"
     )

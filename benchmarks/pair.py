@@ -21,6 +21,7 @@ from shared.messaging.reactions import Reaction, Reactions, Received
 from shared.messaging.relay import Relay
 from shared.messaging.transports.rabbitmq import RabbitMQTransport
 from shared.process import run
+from shared.worker import kept_running
 
 SOURCE, SINK = "order", "analytics"
 """Whose users of the broker the two are."""
@@ -63,7 +64,7 @@ async def relay() -> None:
     transport = RabbitMQTransport(os.environ["PAIR_AMQP"], name="benchmark relay")
     engine = create_engine(os.environ["PAIR_DATABASE"], application_name="benchmark-relay")
     print("ready", flush=True)
-    await Relay(engine, transport).run()
+    await kept_running("relay", Relay(engine, transport).run)
 
 
 async def consume() -> None:
@@ -72,16 +73,15 @@ async def consume() -> None:
     engine = create_engine(os.environ["PAIR_DATABASE"], application_name="benchmark-consumer")
     arrivals = Arrivals()
     reaction = arrivals.reaction
+    consumer = Consumer(reaction, engine, SystemClock())
     await transport.bind(reaction.name, [Measured.type])
     consuming = asyncio.create_task(
-        transport.consume(reaction.name, Consumer(reaction, engine, SystemClock()).handle)
+        kept_running(reaction.name, lambda: transport.consume(reaction.name, consumer.handle))
     )
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        while len(arrivals.lags_ms) < int(line) and not consuming.done():
+        while len(arrivals.lags_ms) < int(line):
             await asyncio.sleep(0.002)
-        if consuming.done():
-            consuming.result()
         print(json.dumps({"last_at": arrivals.last_at, "lags_ms": arrivals.lags_ms}), flush=True)
         arrivals.lags_ms = []
     consuming.cancel()

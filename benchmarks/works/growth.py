@@ -1,5 +1,8 @@
 """The same work when there is a hundred and a thousand times as much: orders first, then products."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 
 from benchmarks.bench import Bench
@@ -12,8 +15,10 @@ from benchmarks.references.running import plain
 from benchmarks.results import SHOP
 from benchmarks.works.browsing import CONCURRENCY, replay_of, searches
 from benchmarks.works.purchase import CONCURRENCY as BUYERS, Buying, rows_of, wrong_orders
+from deploy.local.postgres_roles import owner_of
 
-UNFLUSHED = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'8GB'"}
+DATABASES = ("order", "payment", "catalog", "member", "campaign", "analytics")
+SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'8GB'"}
 """While rows are made by the million nothing needs to survive a power cut."""
 
 
@@ -33,10 +38,9 @@ async def _among_orders(bench: Bench) -> None:
     made = await ManyOrders.prepare(shop.databases, most=sizes[-1])
     start, curve = 0, {}
     for size in sizes:
-        _flush(bench, **UNFLUSHED)
-        await made.add(start, size)
+        async with _making(bench):
+            await made.add(start, size)
         start = size
-        await _settle_down(bench, "order", "payment", "catalog", "member", "campaign", "analytics")
         bench.say(f"growth: {size:,} orders are there")
         rounds = [
             await buying.play(concurrency=BUYERS, seconds=bench.size.seconds)
@@ -60,9 +64,8 @@ async def _among_products(bench: Bench) -> None:
     curves: dict[str, dict[int, float]] = {work: {} for work in works}
     for size in bench.size.growth:
         if size > bench.size.products:
-            _flush(bench, **UNFLUSHED)
-            await products.grow(size)
-            await _settle_down(bench, "catalog")
+            async with _making(bench):
+                await products.grow(size)
         ((count,),) = await rows_of(shop, "catalog", "SELECT count(*) FROM products WHERE status = 'on_sale'")
         bench.say(f"growth: {count:,} products are there")
         for work, paths in works.items():
@@ -79,16 +82,32 @@ def _cpu(rounds: list[Round]) -> float:
     return median([sum(each.cpu_ms.values()) for each in rounds])
 
 
-async def _settle_down(bench: Bench, *databases: str) -> None:
-    """What PostgreSQL would do by itself in the next minutes is done now: it belongs to making, not to the work."""
-    _flush(bench, **dict.fromkeys(UNFLUSHED, "DEFAULT"))
-    for name in databases:
+@asynccontextmanager
+async def _making(bench: Bench) -> AsyncIterator[None]:
+    """Rows are made unflushed and unchecked, as whoever restores a backup makes them.
+
+    What PostgreSQL would do by itself in the next minutes is done at the end: it belongs to making, not to the work.
+    """
+    owners = [owner_of(name) for name in DATABASES]
+    _run(
+        bench,
+        *(f"ALTER SYSTEM SET {name} = {value}" for name, value in SETTINGS.items()),
+        *(f'ALTER ROLE "{owner}" SET session_replication_role = replica' for owner in owners),
+    )
+    try:
+        yield
+    finally:
+        _run(
+            bench,
+            *(f"ALTER SYSTEM RESET {name}" for name in SETTINGS),
+            *(f'ALTER ROLE "{owner}" RESET session_replication_role' for owner in owners),
+        )
+    for name in DATABASES:
         connection = await asyncpg.connect(plain(bench.shop.database(name).owner))
         await connection.execute("VACUUM ANALYZE")
         await connection.close()
-    bench.shop.sql("CHECKPOINT;")
+    _run(bench, "CHECKPOINT")
 
 
-def _flush(bench: Bench, **settings: str) -> None:
-    script = [f"ALTER SYSTEM SET {name} = {value};" for name, value in settings.items()]
-    bench.shop.sql("\n".join([*script, "SELECT pg_reload_conf();"]))
+def _run(bench: Bench, *statements: str) -> None:
+    bench.shop.sql("".join(f"{each};\n" for each in (*statements, "SELECT pg_reload_conf()")))
