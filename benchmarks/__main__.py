@@ -60,7 +60,7 @@ async def session(mode: Mode, size: Size, names: list[str], *, port: int) -> Ben
             for name in names:
                 bench.say(f"{name} …")
                 await WORKS[name](bench)
-        if (others := median(bench.others)) > NOISE:
+        if (others := median(bench.results.others)) > NOISE:
             bench.results.remarks.append(
                 f"others took {others:.0%} of this machine's CPU meanwhile: do not trust the figures"
             )

@@ -66,9 +66,6 @@ class Bench:
     """Where the session keeps its files."""
 
     results: Results = field(default_factory=Results)
-    others: list[float] = field(default_factory=list)
-    """The share of the machine that others took, in each round."""
-
     began: float = field(default_factory=time.monotonic)
 
     async def compare(self, work: str, sides: Mapping[str, Play]) -> None:
@@ -77,7 +74,6 @@ class Bench:
         for number in range(self.size.rounds):
             for name, play in sides.items():
                 rounds[name].append(await play())
-                self.others.append(rounds[name][-1].others)
                 self.say(f"{work}: {name} {number + 1}/{self.size.rounds}, {rounds[name][-1].rate:,.0f}/s")
         self.results.compare(work, rounds)
 

@@ -30,7 +30,7 @@ def text(results: Results) -> str:
         _table(
             "Figures",
             ("what", "median (least–most)", "unit"),
-            ((key, figure.text, figure.unit) for key, figure in results.figures.items()),
+            ((key, figure.text, figure.unit) for key, figure in results.told_alone().items()),
         ),
         _table(
             "Growth: CPU ms a unit", ("work", "size", "CPU ms", "to the smallest"), list(_growth(results))

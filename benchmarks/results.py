@@ -56,6 +56,9 @@ class Results:
     curves: dict[str, dict[int, float]] = field(default_factory=dict)
     """CPU milliseconds a unit by size: of the shop's growth."""
 
+    others: list[float] = field(default_factory=list)
+    """The share of the machine that others took, in each round."""
+
     faults: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -63,10 +66,17 @@ class Results:
         """Keep a figure."""
         self.figures[key] = Figure(unit, values)
 
+    def told_alone(self) -> dict[str, Figure]:
+        """The figures that are no part of a work."""
+        works = {f"{side.work}: {name}" for side in self.sides for name in ("rate", "p50", "p99", "CPU")}
+        works |= {f"{side.work}: ratio to {side.name}" for side in self.sides}
+        return {key: figure for key, figure in self.figures.items() if key not in works}
+
     def compare(self, work: str, rounds: Mapping[str, Sequence[Round]]) -> None:
         """Keep the rounds of the shop and of its references; ratios are taken round by round."""
         shop = rounds[SHOP]
         for name, own in rounds.items():
+            self.others += [each.others for each in own]
             ratio = None
             if name != SHOP:
                 ratio = Figure("×", tuple(a.rate / b.rate for a, b in zip(shop, own, strict=True)))

@@ -62,7 +62,7 @@ async def _among_products(bench: Bench) -> None:
         "search": searches(),
     }
     curves: dict[str, dict[int, float]] = {work: {} for work in works}
-    for size in bench.size.growth:
+    for size in sorted({max(size, bench.size.products) for size in bench.size.growth}):
         if size > bench.size.products:
             async with _making(bench):
                 await products.grow(size)
