@@ -29,8 +29,9 @@ class Buckets:
         return 0.0
 
     def learn(self, key: Hashable, *, full_in: float) -> None:
-        """A bucket is full again in so many seconds, as somebody knows who has seen more of it."""
-        self._put(key, self._now() + full_in)
+        """A bucket is not full before so many seconds, as somebody knows who has seen more of it."""
+        full_at = self._now() + full_in
+        self._put(key, max(full_at, self._full_at.get(key, full_at)))
 
     def _put(self, key: Hashable, full_at: float) -> None:
         self._full_at[key] = full_at

@@ -22,7 +22,7 @@ from shared.ids import new_id
 from tests.integration.gateway.echo import NOWHERE, Door, Reply, open_door
 from tests.support.databases import fresh_databases
 
-KEYS = {"database_url": "x", "identity_key_file": "x", "identity_keyring_file": "x"}
+KEYS = {"database_url": "x", "identity_key_file": "x", "identity_keyring_file": "x", "limits_scale": 1.0}
 LIMITS = {
     "limits_scale": 1.0,
     "limit_member_at_once": 3,

@@ -3,15 +3,19 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+import pytest_asyncio
+from sqlalchemy import text
 
+from gateway.limits.buckets import Buckets
 from gateway.limits.rates import Limit, Rate
+from shared.database import begin
 from shared.ids import new_id
 from tests.integration.gateway.entrance import PASSWORD, Entrance, remembering
 
@@ -22,11 +26,15 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
         yield clock
 
 
-@pytest.fixture
-def only_ten(entrance: Entrance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten logins, and then a long wait: passwords take their time to check."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def only_ten(entrance: Entrance, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Ten logins, and then a long wait: passwords take their time to check. Afterwards all that is forgotten."""
     limits = entrance.resources.caller_limits
     monkeypatch.setattr(limits, "_rates", {**limits._rates, Limit.LOGIN: Rate(10, 3_600)})
+    monkeypatch.setattr(limits, "_buckets", Buckets())
+    yield
+    async with begin(entrance.resources.engine) as work:
+        await work.connection.execute(text("DELETE FROM rate_limits"))
 
 
 async def change(entrance: Entrance, operator_id: str, **what: Any) -> httpx.Response:

@@ -31,7 +31,7 @@ def test_each_priority_gets_in_up_to_its_share_and_callbacks_always(load: Load) 
 
 
 def test_a_service_that_is_slow_fills_its_own_share_only(load: Load) -> None:
-    load.at["catalog"].under_way = load.all.under_way = 60
+    load.at["catalog"].under_way = load.all.under_way = 45
     assert not load.admits("catalog", Priority.BROWSE)
     assert load.admits("catalog", Priority.ORDER)
     assert load.admits("campaign", Priority.BROWSE)

@@ -25,6 +25,12 @@ class Time:
         return self.at
 
 
+@pytest.fixture(autouse=True)
+def _usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shop that another test opened in this process has no say."""
+    monkeypatch.delenv("GATEWAY_LIMITS_SCALE", raising=False)
+
+
 @pytest.mark.parametrize(
     ("written", "rate"),
     [("20/s", Rate(20, 1)), ("10/min", Rate(10, 60)), ("2/h", Rate(2, 3_600)), ("40/2s", Rate(40, 2))],
@@ -115,8 +121,10 @@ def test_what_the_store_tells_is_gone_on_from() -> None:
     here = Buckets(time.now)
     here.learn("a", full_in=57.0)
     assert here.take("a", rate) == pytest.approx(3.0)
+    here.learn("a", full_in=10.0)  # an older word that comes later
     time.at += 3.0
     assert here.take("a", rate) == 0.0
+    assert here.take("a", rate) == pytest.approx(6.0)
 
 
 def test_only_so_many_buckets_are_kept_those_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
