@@ -18,9 +18,9 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from starlette.types import ASGIApp
 
 from shared.http.app import health_router
-from shared.http.draining import Draining
 from shared.http.problems import install_problem_handlers
 from shared.http.protocol import GuardedProtocol
+from shared.http.readiness import Readiness
 from shared.logging import configure_logging
 from shared.messaging.transport import Transport
 from shared.messaging.transports import open_transport
@@ -54,14 +54,24 @@ def serve(
     """Serve an app until told to stop: at once, and ready as soon as its database answers."""
     settings = _configure(name, settings_class)
 
+    prepared = asyncio.Event()
+
+    async def preparing(resources: R) -> None:
+        await prepare(resources, migrations=_migrations(settings_class))
+        prepared.set()
+
     async def main() -> None:
         async with (
             open_resources(settings) as resources,
             stopping() as stopped,
             serving(
-                create_app(resources), settings.host, settings.port, drain_seconds=settings.drain_seconds
+                create_app(resources),
+                settings.host,
+                settings.port,
+                prepared=prepared,
+                drain_seconds=settings.drain_seconds,
             ),
-            beside(stopped, prepare(resources, migrations=_migrations(settings_class))),
+            beside(stopped, preparing(resources)),
         ):
             await stopped.wait()
 
@@ -111,17 +121,18 @@ async def serving(
     port: int,
     *,
     listener: socket.socket | None = None,
+    prepared: asyncio.Event | None = None,
     drain_seconds: float = 0,
 ) -> AsyncIterator[None]:
     """Serve an app: bounded heads, no access log, idle connections closed after 15 s (SEC6); ends with open requests done.
 
-    A ``listener`` that is already bound is used instead of host and port. Before the end it serves on for
-    ``drain_seconds``, unready, while its callers go elsewhere (P16).
+    A ``listener`` that is already bound is used instead of host and port. The app is not ready before it is ``prepared``;
+    before the end it serves on for ``drain_seconds``, unready, while its callers go elsewhere (P16).
     """
-    draining = Draining(app)
+    readiness = Readiness(app, prepared=prepared)
     server = _Server(
         uvicorn.Config(
-            draining,
+            readiness,
             host=host,
             port=port,
             http=GuardedProtocol,
@@ -143,7 +154,7 @@ async def serving(
     try:
         yield
     finally:
-        draining.is_draining = True
+        readiness.is_draining = True
         await asyncio.sleep(drain_seconds)
         server.should_exit = True
         await task

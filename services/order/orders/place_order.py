@@ -54,7 +54,7 @@ class Placing:
 async def place_order(
     resources: OrderResources, caller: Principal, placing: Placing, key: IdempotencyKey, *, at: datetime
 ) -> Order:
-    """Place the order, or repeat what came of the same key before.
+    """Place the order, or repeat what came of the same key before, even while it was on its way (P2).
 
     Raises the Problem of a wish that cannot be granted, PriceChanged, TooManyUnpaid, UpstreamProblem when stock, coupon
     or points are refused (the order is closed, and repeats are told the same), KeyReused, StillRunning, and
@@ -65,6 +65,27 @@ async def place_order(
         rules = await order_rules(connection)
     if earlier is not None:
         return _repeat(earlier, key)
+    try:
+        return await _place(resources, caller, placing, rules, key, at=at)
+    except (
+        Problem
+    ):  # which may be owed to the order that the same key has just made: its last slot, its coupon
+        async with reading(resources.engine) as connection:
+            earlier = await Placings(connection).attempt(key.key)
+        if earlier is None:
+            raise
+        return _repeat(earlier, key)
+
+
+async def _place(
+    resources: OrderResources,
+    caller: Principal,
+    placing: Placing,
+    rules: OrderRules,
+    key: IdempotencyKey,
+    *,
+    at: datetime,
+) -> Order:
     proposal = await make_proposal(resources, caller, placing.wish, at=at)
     refuse(proposal.notes)
     if proposal.fingerprint != placing.quote_fingerprint:

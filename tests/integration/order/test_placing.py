@@ -3,6 +3,10 @@
 import asyncio
 from uuid import UUID
 
+import httpx
+import pytest
+
+from services.order.orders.domain import MAX_UNPAID_ORDERS
 from shared.events import OrderClosed, OrderPlaced
 from shared.ids import new_id
 from tests.integration.order.market import Market
@@ -64,22 +68,35 @@ async def test_the_same_key_gives_the_same_order_and_another_body_is_refused(mar
     assert await market.stock(sku_id) == (10, 1, 0)
 
 
-async def test_three_at_once_with_one_key_make_one_order(market: Market) -> None:
-    buyer, sku_id = await market.buyer(), await market.sku()
-    body, key = await market.order_body(buyer, {sku_id: 1}), str(new_id())
-    answers = await asyncio.gather(
-        *(buyer.post("/orders", body, **{"idempotency-key": key}) for _ in range(3))
-    )
+@pytest.mark.parametrize("scarce", ["nothing", "unit", "slot", "coupon", "cart"])
+async def test_one_key_three_times_at_once_makes_one_order_though_there_is_nothing_for_another(
+    market: Market, scarce: str
+) -> None:
+    buyer, sku_id = await market.buyer(), await market.sku(stock=1 if scarce == "unit" else 10)
+    wish = {"coupon_id": await market.coupon(buyer)} if scarce == "coupon" else {}
+    if scarce == "slot":
+        for _ in range(MAX_UNPAID_ORDERS - 1):
+            await market.order(buyer, {await market.sku(): 1})
+    body, key = await market.order_body(buyer, {sku_id: 1}, **wish), str(new_id())
+    if scarce == "cart":
+        await buyer.put(f"/cart/lines/{sku_id}", {"quantity": 1})
+        body = await market.order_body(buyer, {})
+
+    async def place(after_seconds: float) -> httpx.Response:
+        await asyncio.sleep(after_seconds)
+        return await buyer.post("/orders", body, **{"idempotency-key": key})
+
+    answers = await asyncio.gather(*(place(seconds) for seconds in (0, 0, 0.02)))
     made = [answer.json() for answer in answers if answer.status_code == 201]
-    assert made
-    assert all(
-        answer.status_code == 201 or answer.json()["type"] == "/problems/idempotency-in-progress"
-        for answer in answers
-    )
+    assert made, [answer.text for answer in answers]
+    assert {answer.json()["type"] for answer in answers if answer.status_code != 201} <= {
+        "/problems/idempotency-in-progress",
+        "/problems/busy",
+    }
     again = await buyer.post("/orders", body, **{"idempotency-key": key})
     assert (again.status_code, again.json()) == (201, made[0])
     assert all(order == made[0] for order in made)
-    assert await market.stock(sku_id) == (10, 1, 0)
+    assert (await market.stock(sku_id))[1] == 1
 
 
 async def test_of_two_buyers_of_the_last_unit_one_gets_it_and_the_other_learns_what_is_left(

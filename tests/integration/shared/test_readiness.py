@@ -1,4 +1,4 @@
-"""An app that is told to end loses no request of callers who keep their connections (P16, SEC16)."""
+"""An app is ready once it is prepared; told to end, it loses no request of callers who keep connections (P16, SEC16)."""
 
 import asyncio
 import socket
@@ -83,3 +83,18 @@ async def test_an_app_that_ends_is_not_ready_and_still_answers(
         assert await look("/health/ready") == (200, None)
         looking = asyncio.create_task(look_meanwhile())
     assert await looking == [(503, "close"), (200, "close")]
+
+
+async def test_an_app_is_not_ready_before_it_is_prepared(
+    http: aiohttp.ClientSession, listener: socket.socket
+) -> None:
+    prepared = asyncio.Event()
+
+    async def look(path: str) -> int:
+        async with http.get(url_of(listener) + path) as answer:
+            return answer.status
+
+    async with serving(Echo(), "", 0, listener=listener, prepared=prepared):
+        assert [await look("/health/ready"), await look("/health/live")] == [503, 200]
+        prepared.set()
+        assert await look("/health/ready") == 200
