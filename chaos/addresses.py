@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 from chaos.proxies.wire import Wire
 from deploy.layout import APPS
@@ -22,7 +23,7 @@ class Addresses:
         """Take connections at the apps' ports; says where every process listens instead."""
         for app in APPS:
             self._at[app.name] = self.next_port()
-            wire = Wire(server_port=lambda name=app.name: self._at[name], open_conversation=_Passing)
+            wire = Wire(server_port=partial(self._at.__getitem__, app.name), open_conversation=_Passing)
             stack.push_async_callback(wire.close)
             await wire.listen(ports[app.name])
         return {**ports, **self._at}

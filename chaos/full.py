@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import aio_pika
 import aiohttp
 
-from chaos.database_wires import behind_a_wire, open_database_wires
 from chaos.addresses import Addresses
+from chaos.database_wires import behind_a_wire, open_database_wires
 from chaos.outages import Outages
 from chaos.platforms import made
 from chaos.proxies.postgres import PostgresWire

@@ -176,7 +176,8 @@ def write_schedule(folder: Path, faults: Sequence[Fault], *, seed: int, size: Si
 def _kills(random: Random, size: Size, mode: Mode) -> Iterator[Fault]:
     """Every process dies `kills` times; often several at once, and sometimes one again while it starts."""
     names = [process.name for process in PROCESSES] if mode is Mode.FULL else [EMBEDDED]
-    left = dict.fromkeys(names, size.kills if mode is Mode.FULL else max(size.kills, EMBEDDED_KILLS))
+    kills = size.kills if mode is Mode.FULL else max(size.kills, EMBEDDED_KILLS)
+    left = dict.fromkeys(names, kills) if kills else {}
     while left:
         at_order = _moment(random, size)
         for name in random.sample(sorted(left), k=min(len(left), random.choice(TOGETHER))):

@@ -80,7 +80,8 @@ class Supervised:
     async def succeed(self, environment: Mapping[str, str], *, ready_url: str) -> asyncio.subprocess.Process:
         """Start another with a changed environment; once it is ready it is this one. Returns the one before, which runs."""
         before = self._process
-        assert before is not None and self._watching is not None
+        assert before is not None
+        assert self._watching is not None
         self._watching.cancel()
         self._environment.update(environment)
         self._ready_url = ready_url
