@@ -13,6 +13,7 @@ from benchmarks.generator.units import Replay, Rush, difference
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n"
 BUSY = b'HTTP/1.1 503 Busy\r\ncontent-length: 25\r\n\r\n{"type":"/problems/busy"}'
+GONE = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 OTHER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno"
 CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\nok"
 FAREWELL = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
@@ -70,8 +71,13 @@ async def test_another_body_is_an_error_and_not_done() -> None:
 
 
 async def test_another_status_is_an_error() -> None:
-    outcome = await replayed(OK, BUSY, units=4)
+    outcome = await replayed(OK, GONE, units=4)
     assert (outcome.units, outcome.failures) == (2, 2)
+
+
+async def test_being_turned_away_is_neither_done_nor_an_error() -> None:
+    outcome = await replayed(OK, BUSY, units=4)
+    assert (outcome.units, outcome.failures, outcome.turned_away) == (2, 0, 2)
 
 
 async def test_an_answer_that_breaks_off_is_an_error_and_the_next_call_connects_again() -> None:
