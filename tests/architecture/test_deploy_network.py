@@ -123,10 +123,12 @@ def test_the_proxy_knows_wechats_hosts_as_the_settings_do() -> None:
         name: settings_class(service).model_fields[name.partition("_")[2].lower()].default
         for service in ("member", "order", "payment")
         for name in literals_of(service)
+        if "_WECHAT_" in name
     }
+    assert settings
     for service in ("member", "order", "payment"):
         for name, value in literals_of(service).items():
-            assert settings[name] == f"https://{listening[value.rpartition(':')[2]]}"
+            assert name not in settings or settings[name] == f"https://{listening[value.rpartition(':')[2]]}"
 
 
 def test_everything_is_denied_by_default() -> None:
