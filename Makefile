@@ -36,8 +36,8 @@ reset: installed ## Delete the data of this machine's shop and start over
 audit: installed ## Look for broken invariants in all databases; changes nothing
 	@$(BIN)/python -m audit $(ARGS)
 
-chaos: installed ## Kill and cut a shop of its own while 1,000 orders come in; MODE=embedded, SEED=…
-	@$(BIN)/python -m chaos --size small --mode $(or $(MODE),full) $(if $(SEED),--seed $(SEED))
+chaos: installed ## Kill and cut a shop of its own while 1,000 orders come in; MODE=embedded, SEED=…, SIZE=deploy
+	@$(BIN)/python -m chaos --size $(or $(SIZE),small) --mode $(or $(MODE),full) $(if $(SEED),--seed $(SEED))
 
 chaos-full: installed ## The same with 20,000 orders and 30 kills of each process
 	@$(BIN)/python -m chaos --size full --mode $(or $(MODE),full) $(if $(SEED),--seed $(SEED))

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deploy.layout import PROCESSES
 from deploy.local.home import PROJECT
 
 SECONDS = 900
@@ -15,16 +17,26 @@ PORTS = {"full": 15_180, "embedded": 15_680}
 
 @pytest.mark.parametrize("mode", list(PORTS))
 def test_nothing_is_lost_or_doubled_whatever_is_killed(mode: str, tmp_path: Path) -> None:
-    arguments = ("--size", "tiny", "--mode", mode, "--seed", "1", "--port", str(PORTS[mode]))
+    report = played(tmp_path, "--size", "tiny", "--mode", mode, "--port", str(PORTS[mode]))
+    assert report["orders"] >= 150
+    assert all(bites["bitten"] > 0 for bites in report["faults"].values())
+
+
+def test_nobody_notices_that_every_process_is_replaced(tmp_path: Path) -> None:
+    report = played(tmp_path, "--size", "deploy", "--port", "16180")
+    assert report["faults"]["roll"]["executed"] == len(PROCESSES)
+
+
+def played(tmp_path: Path, *arguments: str) -> dict[str, Any]:
+    """The report of a run that passed."""
     run = subprocess.run(
-        [sys.executable, "-m", "chaos", *arguments, "--folder", str(tmp_path)],
+        [sys.executable, "-m", "chaos", *arguments, "--seed", "1", "--folder", str(tmp_path)],
         cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=SECONDS,
     )
     assert run.returncode == 0, run.stdout[-6_000:] + run.stderr[-2_000:]
-    report = json.loads((tmp_path / "report.json").read_text())
+    report: dict[str, Any] = json.loads((tmp_path / "report.json").read_text())
     assert report["findings"] == []
-    assert report["orders"] >= 150
-    assert all(bites["bitten"] > 0 for bites in report["faults"].values())
+    return report

@@ -1,5 +1,6 @@
 """A run passes only when its faults hurt and nothing was found; what counts as available is told apart from outages."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,16 @@ def test_a_run_fails_for(change: dict[str, object], failure: str) -> None:
     judge(report, SIZE)
     assert len(report.failures) == 1
     assert report.failures[0].startswith(failure)
+
+
+@pytest.mark.parametrize(("lost", "is_passed"), [(1, True), (2, False)])
+def test_a_deploy_leaves_at_most_one_call_in_two_thousand_unanswered(lost: int, is_passed: bool) -> None:
+    report = a_report()
+    report.calls = {"see-order 200": 1_900, "pay 409": 100 - lost, "pay 503": lost - 1, "login lost": 1}
+    judge(report, SIZES["tiny"])
+    assert report.is_passed
+    judge(report, replace(SIZES["deploy"], orders=SIZE.orders))
+    assert report.is_passed == is_passed
 
 
 def test_availability_is_about_first_tries_outside_outages() -> None:

@@ -30,6 +30,12 @@ def test_every_process_is_killed_and_every_server_restarted_as_often_as_promised
     assert all(0 < fault.at_order < size.orders for fault in faults)
 
 
+def test_a_deploy_replaces_every_process_and_breaks_nothing() -> None:
+    faults = plan(1, SIZES["deploy"], Mode.FULL)
+    assert {fault.kind for fault in faults} == {Kind.ROLL}
+    assert sorted(fault.target for fault in faults) == sorted(process.name for process in PROCESSES)
+
+
 def test_sizes_are_those_of_the_promise() -> None:
     small, full = SIZES["small"], SIZES["full"]
     assert (small.orders, small.kills, small.broker_restarts, small.database_restarts) == (1_000, 5, 1, 1)
