@@ -28,6 +28,7 @@ MOVING = {
     "inbox",
     "ledger_seals",  # made every few seconds, as is the journals' column that names them
     "outbox",
+    "rate_limits",
     "timers",
     "stalled_events",
     "search_queries",
