@@ -52,7 +52,9 @@ class Settings(ServiceSettings):
     limit_member: WrittenRate = Rate(10, 1)
     limit_operator: WrittenRate = Rate(30, 1)
     limit_login: WrittenRate = Rate(10, 60)
-    limit_order: WrittenRate = Rate(6, 60)
+    limit_order: WrittenRate = Rate(
+        12, 120
+    )  # six a minute; repeats with the same key count, so a larger bucket
     limit_claim: WrittenRate = Rate(10, 60)
     limit_search: WrittenRate = Rate(5, 1)
     limit_media: WrittenRate = Rate(200, 1)

@@ -53,7 +53,7 @@ def test_the_usual_limits_are_those_of_the_security_requirements() -> None:
         Limit.MEMBER: Rate(10, 1),
         Limit.OPERATOR: Rate(30, 1),
         Limit.LOGIN: Rate(10, 60),
-        Limit.ORDER: Rate(6, 60),
+        Limit.ORDER: Rate(12, 120),  # six a minute
         Limit.CLAIM: Rate(10, 60),
         Limit.SEARCH: Rate(5, 1),
         Limit.MEDIA: Rate(200, 1),
