@@ -65,7 +65,7 @@ class Settings(ServiceSettings):
     limit_under_way: Annotated[int, Field(ge=10)] = 160
     limit_under_way_at_service: Annotated[int, Field(ge=10)] = 64
     limit_fastest_answer: timedelta = timedelta(milliseconds=200)
-    """Fewer requests are sent to a service while even its fastest answer takes longer."""
+    """Fewer requests get in while even the fastest answer takes longer."""
     limit_shares: Annotated[dict[Priority, int], AfterValidator(_in_order), Field(default_factory=_shares)]
     """Up to how many percent of the requests under way each priority gets in."""
 

@@ -20,6 +20,9 @@ LEAST = 10
 """A service is always sent so many requests: enough to see whether it is faster again."""
 CROWDED = 0.4
 """A room says nothing of what a service can bear while less than this of it is taken."""
+SERVICE_PATIENCE = 5
+"""So many times longer than all together one service may take: where everything is slow, what matters least makes room,
+and not what happens to take longest."""
 
 
 class Room:
@@ -29,7 +32,7 @@ class Room:
     many are waiting for each other, and the width is halved; while it is crowded and fast, the width grows again.
     """
 
-    def __init__(self, most: int, shares: Mapping[Priority, int], *, seconds: float = inf) -> None:
+    def __init__(self, most: int, shares: Mapping[Priority, int], *, seconds: float) -> None:
         self.under_way = 0
         self.width = float(most)
         self._most = most
@@ -59,13 +62,10 @@ class Load:
     """The requests under way in this process, and at each service."""
 
     def __init__(self, settings: Settings) -> None:
-        self.all = Room(settings.limit_under_way, settings.limit_shares)
+        shares, seconds = settings.limit_shares, settings.limit_fastest_answer.total_seconds()
+        self.all = Room(settings.limit_under_way, shares, seconds=seconds)
         self.at = {
-            service: Room(
-                settings.limit_under_way_at_service,
-                settings.limit_shares,
-                seconds=settings.limit_fastest_answer.total_seconds(),
-            )
+            service: Room(settings.limit_under_way_at_service, shares, seconds=SERVICE_PATIENCE * seconds)
             for service in sorted({route.service for route in ROUTES})
         }
         meter = metrics.get_meter("jishi")
@@ -88,8 +88,9 @@ class Load:
         try:
             yield
         finally:
-            self.all.under_way -= 1
-            there.ended(began=began, now=time.monotonic())
+            now = time.monotonic()
+            self.all.ended(began=began, now=now)
+            there.ended(began=began, now=now)
 
     def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
         for service, room in self.at.items():

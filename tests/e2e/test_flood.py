@@ -1,7 +1,9 @@
 """Five times what the shop can do: it goes on doing it, misses no payment notice, and is itself again at once (P13, 4.E).
 
 The crowd is a process of its own, but shares the machine with the shop, and others use the machine too. So no number of
-requests is expected: what the shop does under the flood is compared with what it did just before and does just after.
+requests is expected: what the shop does under the flood is compared with what it did just before and does just after, and
+with the slower of both, for the machine may become faster or slower meanwhile. Measured on an idle one, it is half as much
+again: who is turned away from a page sees the one of a moment ago.
 """
 
 import asyncio
@@ -148,10 +150,9 @@ async def test_under_five_times_its_load_the_shop_goes_on_misses_no_notice_and_i
         assert time.monotonic() - ended < 30, "normal again within 30 s"
     after = await rush(street, what, seconds=CAPACITY_SECONDS, at_once=AT_ONCE)
 
-    print(before, flood, after)
     told = (before, flood, after)
     assert flood.asked / flood.seconds >= 3 * before.goodput, told
-    assert flood.goodput >= 0.8 * (before.goodput + after.goodput) / 2, told
+    assert flood.goodput >= 0.8 * min(before.goodput, after.goodput), told
     assert {told.split()[1] for told in flood.statuses} <= {"200", "202", "503"}, told
     for at, number in enumerate(payments):
         attempts = await taken(street, number)
