@@ -2,8 +2,8 @@
 
 The crowd is a process of its own, but shares the machine with the shop, and others use the machine too. So no number of
 requests is expected: what the shop does under the flood is compared with what it did just before and does just after, and
-with the slower of both, for the machine may become faster or slower meanwhile. Measured on an idle one, it is half as much
-again: who is turned away from a page sees the one of a moment ago.
+with the slower of both, for the machine may become faster or slower meanwhile. Usually it is about twice as much: who is
+turned away from a page sees the one of a moment ago.
 """
 
 import asyncio
