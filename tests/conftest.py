@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from shared import database
 from tests.support import servers
@@ -12,6 +13,10 @@ from tests.support.wechat import WeChat, open_wechat
 
 # Two workers, their servers and their crowds share two cores: a queue at the pool is no outage here.
 database.POOL_WAIT_SECONDS = 15.0
+
+# The same examples every time, and none that fails because the machine was busy.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

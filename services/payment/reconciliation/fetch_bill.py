@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from services.payment.resources import PaymentResources
+from shared.ids import new_id
 from shared.wechat.pay import BillKind, BillLink, CheckedBill, OutcomeUnknown, WeChatPayRefused
 
 LINKS = 3
@@ -22,7 +23,7 @@ async def fetch_bill(
     if await asyncio.to_thread(path.exists):
         return path, None
     await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".new")
+    beside = path.with_name(f"{path.name}.{new_id()}.new")  # another worker may be fetching the same file
     try:
         checked = await _download(resources, bill_on, kind, link, beside)
         await asyncio.to_thread(beside.replace, path)

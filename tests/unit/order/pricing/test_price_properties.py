@@ -19,7 +19,7 @@ from services.order.pricing import (
 )
 from tests.unit.order.pricing.carts import carts, coupons, full_reductions
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=80)
 
 
 def taken_fen(quote: Quote, step: StepCode) -> int:

@@ -143,7 +143,7 @@ def test_a_refund_of_more_than_is_left_is_refused(
         quote_refund(a_quote(), wanted, refunded=refunded, shipped=True)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(carts(), st.booleans(), st.data())
 def test_any_sequence_of_partial_refunds_sums_to_what_was_paid(
     cart: PriceRequest, shipped: bool, data: st.DataObject
@@ -174,7 +174,7 @@ def test_any_sequence_of_partial_refunds_sums_to_what_was_paid(
     assert points == quote.points_used
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(carts(), st.data())
 def test_a_refund_is_the_sum_of_its_units(cart: PriceRequest, data: st.DataObject) -> None:
     quote = price(cart)
