@@ -3,7 +3,7 @@
 import uvicorn
 
 from simulator.app import create_app
-from simulator.settings import SimulatorSettings
+from simulator.settings import IDLE_SECONDS, SimulatorSettings
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
         port=settings.port,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=IDLE_SECONDS,
         # A call that a fault leaves hanging must not keep the process from stopping.
         timeout_graceful_shutdown=2,
     )

@@ -6,6 +6,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+IDLE_SECONDS = 65
+"""A connection is kept for longer than any client keeps it, or a call may meet its end."""
+
 
 class SimulatorSettings(BaseSettings):
     """Where it listens, where its books and keys are, and the rules it starts with."""

@@ -92,14 +92,15 @@ async def test_orders_that_flow_raise_no_alarm_and_a_lie_among_them_does(shop: O
             orders += 1
         return orders
 
-    traffic = [asyncio.create_task(shopping(buyer)) for buyer in buyers]
-    await asyncio.sleep(2 * QUIET_FOR.total_seconds())
-    for _ in range(LOOKS):
-        result = await shop.look(Mode.LIVE)
-        assert [_found(result), result.exit_code] == [[], 0]
-        await asyncio.sleep(1)
-    seen_enough.set()
-    assert sum([await task for task in traffic]) >= 6
+    async with asyncio.TaskGroup() as tasks:
+        traffic = [tasks.create_task(shopping(buyer)) for buyer in buyers]
+        await asyncio.sleep(2 * QUIET_FOR.total_seconds())
+        for _ in range(LOOKS):
+            result = await shop.look(Mode.LIVE)
+            assert [_found(result), result.exit_code] == [[], 0]
+            await asyncio.sleep(1)
+        seen_enough.set()
+    assert sum(task.result() for task in traffic) >= 6
     await market.settle()
     await asyncio.sleep(QUIET_FOR.total_seconds())
     await shop.owner.execute(

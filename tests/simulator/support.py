@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 from wechatpayv3.utils import build_authorization, rsa_sign, rsa_verify
 
 from simulator.app import create_app
-from simulator.settings import SimulatorSettings
+from simulator.settings import IDLE_SECONDS, SimulatorSettings
 
 Json = dict[str, Any]
 # Making a TLS context costs tens of milliseconds, so every test shares one client that needs none.
@@ -44,7 +44,13 @@ class Served:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        config = uvicorn.Config(self.app(), log_level="error", access_log=False, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            self.app(),
+            log_level="error",
+            access_log=False,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=1,
+        )
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self.socket]))
         while not self._server.started:

@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 
 from simulator.app import create_app
-from simulator.settings import SimulatorSettings
+from simulator.settings import IDLE_SECONDS, SimulatorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ async def open_wechat(folder: Path) -> AsyncIterator[WeChat]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         app = create_app(SimulatorSettings(host="127.0.0.1", port=port, folder=folder))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_keep_alive=IDLE_SECONDS)
+        server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve([listener]))
         while not server.started:
             await asyncio.sleep(0.01)
