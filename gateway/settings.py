@@ -64,6 +64,8 @@ class Settings(ServiceSettings):
 
     limit_under_way: Annotated[int, Field(ge=10)] = 160
     limit_under_way_at_service: Annotated[int, Field(ge=10)] = 64
+    limit_waiting: Annotated[int, Field(ge=0)] = 6_000
+    """So many requests that are worth it wait in line for room."""
     limit_fastest_answer: timedelta = timedelta(milliseconds=200)
     """Fewer requests get in while even the fastest answer takes longer."""
     limit_shares: Annotated[dict[Priority, int], AfterValidator(_in_order), Field(default_factory=_shares)]

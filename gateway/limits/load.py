@@ -1,5 +1,6 @@
 """How many requests may be under way, and who is turned away first when there are many (P13, SEC7)."""
 
+import asyncio
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from math import inf
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
+from gateway.limits.lines import Lines
 from gateway.limits.priority import Priority
 from gateway.routes import ROUTES
 from gateway.settings import Settings
@@ -59,7 +61,7 @@ class Room:
 
 
 class Load:
-    """The requests under way in this process, and at each service."""
+    """The requests under way in this process and at each service, and those that wait until there is room for them."""
 
     def __init__(self, settings: Settings) -> None:
         shares, seconds = settings.limit_shares, settings.limit_fastest_answer.total_seconds()
@@ -68,13 +70,24 @@ class Load:
             service: Room(settings.limit_under_way_at_service, shares, seconds=SERVICE_PATIENCE * seconds)
             for service in sorted({route.service for route in ROUTES})
         }
+        self._lines = Lines(settings.limit_waiting, self.at)
         meter = metrics.get_meter("jishi")
         self._shed = meter.create_counter("jishi.requests.shed")
         meter.create_observable_gauge("jishi.requests.under_way", [self._observe])
+        meter.create_observable_gauge("jishi.requests.waiting", [self._observe_lines])
 
     def admits(self, service: str, priority: Priority) -> bool:
-        """Whether there is room for one more; counts who is turned away."""
-        if self.all.admits(priority) and self.at[service].admits(priority):
+        """Whether there is room for one more, and nobody waits for it."""
+        return self._lines.is_empty(service, priority) and self._has_room(service, priority)
+
+    async def gets_in(self, service: str, priority: Priority, *, seconds: float) -> bool:
+        """Whether one more may begin, now or when its turn comes within the time; counts who is turned away.
+
+        Whoever gets in begins (``one_more``) before anything else is awaited.
+        """
+        if self.admits(service, priority):
+            return True
+        if self._lines.takes(priority) and await self._turn_comes(service, priority, seconds):
             return True
         self._shed.add(1, {"priority": priority.value, "service": service})
         return False
@@ -91,10 +104,43 @@ class Load:
             now = time.monotonic()
             self.all.ended(began=began, now=now)
             there.ended(began=began, now=now)
+            self._call()
+
+    async def _turn_comes(self, service: str, priority: Priority, seconds: float) -> bool:
+        turn = self._lines.join(service, priority)
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if not turn.cancelled():  # called at the last moment: the next has the place
+                self._keep(service, -1)
+                self._call()
+            if isinstance(error, TimeoutError):
+                return False
+            raise
+        finally:
+            self._lines.leave(service, priority, turn)
+        self._keep(service, -1)
+        return True
+
+    def _call(self) -> None:
+        """Call those who wait, and keep their places until they take them."""
+        while self._lines.length and (service := self._lines.call(self._has_room)) is not None:
+            self._keep(service, 1)
+
+    def _keep(self, service: str, places: int) -> None:
+        self.all.under_way += places
+        self.at[service].under_way += places
+
+    def _has_room(self, service: str, priority: Priority) -> bool:
+        return self.all.admits(priority) and self.at[service].admits(priority)
 
     def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
         for service, room in self.at.items():
             yield Observation(room.under_way, {"service": service})
+
+    def _observe_lines(self, _: CallbackOptions) -> Iterator[Observation]:
+        yield Observation(self._lines.length)
 
 
 def busy() -> Busy:
