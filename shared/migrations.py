@@ -64,6 +64,17 @@ def create_kernel_tables() -> None:
     append_only("audit_log", "inbox")
 
 
+def make_prunable() -> None:
+    """A later migration of each service: what was sent, claimed and answered long ago may be forgotten.
+
+    Claims still cannot be deleted by the runtime role, but for those that `shared/pruning.py` has marked.
+    """
+    for statement in _PRUNING.split(";\n\n"):
+        op.execute(statement)
+    _for_runtime_role("REVOKE DELETE, TRUNCATE ON pruned FROM")
+    _for_runtime_role("GRANT EXECUTE ON FUNCTION prune_inbox TO")
+
+
 def append_only(*tables: str) -> None:
     """Take UPDATE and DELETE on journals away from the runtime role (K13); the owner keeps them for repairs."""
     for table in tables:
@@ -154,4 +165,30 @@ CREATE TABLE audit_log (
   hash text NOT NULL UNIQUE
 );
 CREATE INDEX audit_log_subject_idx ON audit_log (subject, position)
+"""
+
+_PRUNING = """
+CREATE TABLE pruned (
+  what text PRIMARY KEY,
+  below uuid NOT NULL,
+  since timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
+
+CREATE FUNCTION prune_inbox(of_reaction text, after_id uuid, most integer, OUT many bigint, OUT last_id uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  WITH old AS (
+    SELECT i.event_id FROM inbox i JOIN pruned p ON p.what = i.reaction AND i.event_id < p.below
+     WHERE i.reaction = of_reaction AND i.event_id > after_id AND p.since <= now() - interval '10 minutes'
+       AND i.handled_at < now() - interval '7 days'
+     ORDER BY i.event_id LIMIT most
+  ), gone AS (
+    DELETE FROM inbox i USING old WHERE i.reaction = of_reaction AND i.event_id = old.event_id
+  )
+  SELECT count(*), (array_agg(event_id ORDER BY event_id DESC))[1] INTO many, last_id FROM old;
+END $$;
+
+REVOKE ALL ON FUNCTION prune_inbox FROM PUBLIC
 """

@@ -5,7 +5,8 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +15,7 @@ from shared.clock import Clock, SystemClock
 from shared.database import create_engine
 from shared.http.identity import Identity
 from shared.http.services import Exchange, RemoteExchange, Services, new_session
+from shared.pruning import Kept
 from shared.settings import ServiceSettings
 
 
@@ -26,10 +28,11 @@ class Resources:
     clock: Clock
     identity: Identity
     services: Services
+    kept: Kept = field(default_factory=Kept)
 
     def common(self) -> dict[str, Any]:
         """The parts that every service needs, to make a class with more of."""
-        return {field.name: getattr(self, field.name) for field in fields(Resources)}
+        return {each.name: getattr(self, each.name) for each in fields(Resources)}
 
     async def prepare(self) -> None:
         """Do what only the first start finds to do in the database, once it answers; may be done again."""
@@ -57,6 +60,10 @@ async def open_resources(
             clock=clock or SystemClock(),
             identity=identity,
             services=Services(identity, exchange),
+            kept=Kept(
+                events=timedelta(days=settings.events_kept_days),
+                answers=timedelta(days=settings.answers_kept_days),
+            ),
         )
     finally:
         if session is not None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -48,7 +48,8 @@ class PrefixedSettings(BaseSettings):
 class ServiceSettings(PrefixedSettings):
     """What every process of a service is told; a subclass names its prefix: ``model_config = service_config("ORDER_")``.
 
-    ``drain_seconds``: how long an app serves on after it was told to end, where others take over (P16).
+    ``drain_seconds``: how long an app serves on after it was told to end, where others take over (P16). ``…_kept_days``:
+    how long what was announced and heard is kept, and answers under an Idempotency-Key (K8; docs/architecture/data.md).
     """
 
     model_config = SettingsConfigDict(frozen=True)
@@ -61,6 +62,8 @@ class ServiceSettings(PrefixedSettings):
     port: int = 0
     worker_port: int = 0
     drain_seconds: float = 0
+    events_kept_days: int = Field(400, ge=30)
+    answers_kept_days: int = Field(30, ge=7)
     identity_key_file: Path
     identity_keyring_file: Path
     service_urls: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The process beside a service's app: outbox relay, consumers, retries, timers, and a watch over all of them (K18)."""
+"""The process beside a service's app: outbox relay, consumers, retries, timers, pruning, and a watch over all (K18)."""
 
 import asyncio
 import logging
@@ -16,6 +16,7 @@ from shared.messaging.reactions import Reaction, Reactions
 from shared.messaging.relay import Relay
 from shared.messaging.stalled import StalledEvents
 from shared.messaging.transport import Transport, TransportUnavailable
+from shared.pruning import Pruner
 from shared.resources import Resources
 from shared.timers.loop import Run, TimerLoop, Timers
 
@@ -50,6 +51,7 @@ class Worker:
         kinds: dict[str, Run[R]] = {kind: run for group in timers for kind, run in group.all.items()}
         self.timer_loop: TimerLoop[Any] = TimerLoop(resources.engine, resources.clock, resources, kinds)
         self._relay = Relay(resources.engine, transport)
+        self._pruner = Pruner(resources.engine, list(self._consumers), resources.kept)
         self._loops = loops or {}
 
     async def bind(self) -> None:
@@ -64,6 +66,7 @@ class Worker:
             tasks.create_task(kept_running("timers", self.timer_loop.run))
             tasks.create_task(kept_running("retries", self._retry_stalled))
             tasks.create_task(kept_running("backlog", self._show_backlog))
+            tasks.create_task(kept_running("pruning", self._pruner.run))
             for reaction in self.reactions:
                 tasks.create_task(kept_running(reaction.name, self._consuming(reaction)))
             for name, loop in self._loops.items():

@@ -1,6 +1,6 @@
 """The kernel's tables."""
 
-from shared.migrations import create_kernel_tables
+from shared.migrations import create_kernel_tables, make_prunable
 
 revision = "0001"
 down_revision = None
@@ -8,3 +8,4 @@ down_revision = None
 
 def upgrade() -> None:
     create_kernel_tables()
+    make_prunable()

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from shared.migrations import append_only, create_kernel_tables
+from shared.migrations import append_only, create_kernel_tables, make_prunable
 
 revision = "0001"
 down_revision = None
@@ -10,6 +10,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_kernel_tables()
+    make_prunable()
     op.execute(
         "CREATE TABLE effects (reaction text NOT NULL, event_id uuid NOT NULL, at timestamptz DEFAULT now())"
     )
