@@ -8,8 +8,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _CLAIM = text(
     "INSERT INTO inbox (reaction, event_id) SELECT :reaction, unnest(CAST(:event_ids AS uuid[]))"
-    " ON CONFLICT DO NOTHING RETURNING event_id"
+    " ON CONFLICT DO NOTHING RETURNING event_id, event_id < (SELECT below FROM pruned WHERE what = :reaction) AS is_old"
 )
+_WAITING = text(
+    "SELECT event_id FROM stalled_events WHERE reaction = :reaction AND event_id = ANY(:event_ids) AND state = 'waiting'"
+)
+
+
+class TooOld(Exception):
+    """An event from a time of which the claims are forgotten (`shared/pruning.py`): it may have been applied then."""
+
+    def __init__(self) -> None:
+        super().__init__("older than what this reaction remembers; replay it, alone, if it was never applied")
 
 
 class Inbox:
@@ -19,8 +29,17 @@ class Inbox:
         self._connection = connection
 
     async def claim(self, reaction: str, event_ids: Sequence[UUID]) -> set[UUID]:
-        """Claim events for a reaction; only those not yet claimed come back, to be handled now."""
-        claimed = await self._connection.execute(
-            _CLAIM, {"reaction": reaction, "event_ids": sorted(event_ids)}
-        )
-        return set(claimed.scalars())
+        """Claim events for a reaction; only those not yet claimed come back, to be handled now.
+
+        Raises TooOld for one that is not claimed, and may have been before claims of its time were forgotten; but those
+        that wait since were never applied.
+        """
+        rows = await self._connection.execute(_CLAIM, {"reaction": reaction, "event_ids": sorted(event_ids)})
+        claimed = {row.event_id: row.is_old for row in rows}
+        if old := {event_id for event_id, is_old in claimed.items() if is_old}:
+            waiting = await self._connection.execute(
+                _WAITING, {"reaction": reaction, "event_ids": sorted(old)}
+            )
+            if old - set(waiting.scalars()):
+                raise TooOld
+        return set(claimed)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events.base import Envelope
+from shared.messaging.inbox import TooOld
 from shared.messaging.reactions import TooEarly
 
 ALONE_AFTER_ATTEMPTS = 2
@@ -135,8 +136,12 @@ class StalledEvents:
     async def fail(self, reaction: str, envelope: Envelope, error: Exception) -> str:
         """Note that a try failed: the event waits with growing pauses, and is parked after 8 tries; returns the state.
 
-        An event that is too early is never at fault: its tries are not counted, and it is parked after a day.
+        An event that is too early is never at fault: its tries are not counted, and it is parked after a day. One that is
+        too old is parked at once: only a person can know.
         """
+        if isinstance(error, TooOld):
+            await self.park(reaction, envelope, str(error))
+            return "parked"
         row = await self._connection.execute(
             _FAIL,
             _key(reaction, envelope)
