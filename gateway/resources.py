@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.kept_answers import KeptAnswers
 from gateway.limits.buckets import Buckets
 from gateway.limits.callers import CallerLimits
 from gateway.limits.load import Load
@@ -13,7 +14,6 @@ from gateway.operators.storage import make_owner
 from gateway.sessions.authentication import Authentication
 from gateway.sessions.sweeping import sweep_sessions
 from gateway.settings import Settings
-from gateway.stale_answers import StaleAnswers
 from gateway.upstreams import LocalUpstreams, RemoteUpstreams, Upstreams
 from shared.clock import Clock
 from shared.http.breaker import Breaker
@@ -30,7 +30,7 @@ class GatewayResources(Resources):
     authentication: Authentication
     upstreams: Upstreams
     breaker: Breaker
-    stale_answers: StaleAnswers
+    kept_answers: KeptAnswers
     caller_limits: CallerLimits
     load: Load
 
@@ -68,7 +68,7 @@ async def open_resources(
                 authentication=Authentication(kernel, settings),
                 upstreams=upstreams,
                 breaker=Breaker(),
-                stale_answers=StaleAnswers(),
+                kept_answers=KeptAnswers(),
                 caller_limits=CallerLimits(settings, kernel.engine, Buckets()),
                 load=Load(settings),
             )

@@ -33,8 +33,9 @@ class Access(StrEnum):
 class Route:
     """One line of the table; ``upstream`` is the template at the service when it differs.
 
-    What ``is_kept`` is the same for everybody, and its last answer is shown while the service is away. ``limit`` is the
-    rate that calls count against instead of the one of their caller's kind (SEC7).
+    What ``is_kept`` is a page that is the same for everybody (to a visitor, where it ``is_personal``): it is fetched once
+    for all who ask within a moment, and its last answer is shown while the service is away (``gateway/kept_answers.py``).
+    ``limit`` is the rate that calls count against instead of the one of their caller's kind (SEC7).
     """
 
     method: str
@@ -46,8 +47,14 @@ class Route:
     max_body_bytes: int = JSON_BYTES
     seconds: float = COMMAND_SECONDS
     is_kept: bool = False
+    is_personal: bool = False
     priority: Priority = Priority.CART
     limit: Limit | None = None
+
+    @property
+    def changes_pages(self) -> bool:
+        """Whether a call may change what everybody is shown."""
+        return self.access is Access.OPERATOR and self.method != "GET"
 
 
 def _anonymous(service: str, *routes: str, **more: Any) -> list[Route]:
@@ -102,7 +109,7 @@ def _of_each_service(name: str, roles: str, *, method: str = "GET", rest: str = 
 
 
 ROUTES: tuple[Route, ...] = (
-    *_browse("gateway", "/home"),
+    *_browse("gateway", "/home", is_kept=True, is_personal=True),
     *_anonymous(
         "gateway",
         "POST /auth/wechat/login",

@@ -30,21 +30,22 @@ class Authentication:
 
     async def caller(self, authorization: bytes | None) -> Principal:
         """Who sends this header; nobody without one. Raises Unauthenticated for a token that is not (any more) good."""
-        if authorization is None:
-            return ANONYMOUS
-        scheme, _, token = authorization.decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("Send `Authorization: Bearer <token>`.")
-        key = digest(token)
-        now = time.monotonic()
-        known = self._known.get(key)
-        if known is not None and known[1] > now:
-            return known[0]
+        if (remembered := self.remembered(authorization)) is not None:
+            return remembered
+        assert authorization is not None
+        key, until = _digest_in(authorization), time.monotonic() + REMEMBER_SECONDS
         principal = await self._look_up(key)
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
-        self._known[key] = (principal, now + REMEMBER_SECONDS)
+        self._known[key] = (principal, until)
         return principal
+
+    def remembered(self, authorization: bytes | None) -> Principal | None:
+        """Who sends this header, or None when that has to be looked up. Raises Unauthenticated."""
+        if authorization is None:
+            return ANONYMOUS
+        known = self._known.get(_digest_in(authorization))
+        return known[0] if known is not None and known[1] > time.monotonic() else None
 
     def forget(self, token_digest: bytes) -> None:
         """A session ended here: do not remember it."""
@@ -70,3 +71,10 @@ class Authentication:
             if not is_passing(error):
                 raise
             log.warning("session not touched", extra={"error": repr(error)[:300]})
+
+
+def _digest_in(authorization: bytes) -> bytes:
+    scheme, _, token = authorization.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send `Authorization: Bearer <token>`.")
+    return digest(token)

@@ -15,13 +15,13 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
+from gateway.kept_answers import KeptAnswers
 from gateway.limits.buckets import Buckets
 from gateway.limits.callers import CallerLimits
 from gateway.limits.load import Load
 from gateway.resources import GatewayResources
 from gateway.sessions.authentication import Authentication
 from gateway.settings import Settings
-from gateway.stale_answers import StaleAnswers
 from gateway.upstreams import LocalUpstreams, RemoteUpstreams
 from shared.clock import SystemClock
 from shared.database import create_engine
@@ -42,6 +42,8 @@ class Echo:
 
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     calls: list[str] = field(default_factory=list)
+    text: bytes = b"text"
+    conditions: list[bytes] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -49,6 +51,20 @@ class Echo:
         match headers.get(b"x-do", b"tell"):
             case b"tell":
                 await self._tell(scope, receive, send)
+            case b"text":
+                await _answer(send, 200, self.text)
+            case b"tag":
+                self.conditions += [value for name, value in scope["headers"] if name == b"if-none-match"]
+                await asyncio.sleep(0.1)
+                await _answer(
+                    send, 200, b"tagged", content_length="6", etag='"1"', cache_control="public, max-age=10"
+                )
+            case b"private" | b"no-store" as told:
+                await _answer(send, 200, b"", cache_control=told.decode())
+            case b"vary":
+                await _answer(send, 200, b"", vary="accept-language")
+            case b"set-cookie":
+                await _answer(send, 200, b"", set_cookie="a=b")
             case b"copy":  # each part of the body goes back as it comes
                 await _start(send, 200, content_type="application/octet-stream")
                 while (message := await receive()).get("more_body", False):
@@ -243,7 +259,7 @@ async def open_door(
             authentication=Authentication(kernel, settings),
             upstreams=upstreams,
             breaker=Breaker(),
-            stale_answers=StaleAnswers(),
+            kept_answers=KeptAnswers(),
             caller_limits=CallerLimits(settings, engine, Buckets()),
             load=Load(settings),
         )

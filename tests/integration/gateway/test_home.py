@@ -8,7 +8,10 @@ import pytest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway import kept_answers
+from gateway.home import HomeView
 from shared.http.problems import Busy
+from shared.ids import new_id
 from tests.support.shop import Shop
 
 
@@ -58,6 +61,61 @@ async def test_home_shows_the_shop_to_anybody_and_a_member_to_herself(shop: Shop
     assert anybody.json()["storefront"] == mine.json()["storefront"] is not None
 
 
+@pytest.fixture
+def nothing_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request comes later than the moment for which an answer is fresh."""
+    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 0.0)
+
+
+@pytest.fixture
+def fresh_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine gets no further than the moment for which an answer is fresh."""
+    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 30.0)
+
+
+@pytest.mark.usefixtures("fresh_for_long")
+async def test_visitors_share_one_home_and_each_member_has_their_own(shop: Shop) -> None:
+    path, tokens = f"/home?visit={new_id()}", [await token(shop) for _ in range(2)]
+    async with shop.browser() as browser:
+        visits = [await browser.get(path) for _ in range(2)]
+        theirs = [await browser.get(path, headers={"authorization": f"Bearer {each}"}) for each in tokens * 2]
+        afterwards = await browser.get(path)
+    assert [each.headers.get("cache-status") for each in (*visits, afterwards)] == [
+        None,
+        "gateway; hit",
+        "gateway; hit",
+    ]
+    assert len({each.content for each in (*visits, afterwards)}) == 1
+    assert visits[0].json()["me"] is None
+    assert [each.headers.get("cache-status") for each in theirs] == [None] * 4
+    ids = [each.json()["me"]["member_id"] for each in theirs]
+    assert ids[:2] == ids[2:]
+    assert ids[0] != ids[1]
+    assert [each.json()["storefront"] for each in theirs] == [visits[0].json()["storefront"]] * 4
+
+
+@pytest.mark.usefixtures("fresh_for_long")
+async def test_a_home_with_a_part_missing_is_shown_once_only(shop: Shop) -> None:
+    path = f"/home?visit={new_id()}"
+    async with shop.browser() as browser:
+        with instead(shop, "campaign", away):
+            poor = await browser.get(path)
+        whole = await browser.get(path)
+    assert (poor.json()["unavailable"], poor.headers["cache-control"]) == (
+        ["coupon_templates", "promotions"],
+        "no-store",
+    )
+    assert whole.json()["unavailable"] == []
+
+
+async def test_home_is_what_its_model_promises(shop: Shop) -> None:
+    async with shop.browser() as browser:
+        for headers in ({}, {"authorization": f"Bearer {await token(shop)}"}):
+            document = (await browser.get("/home", headers=headers)).json()
+            assert HomeView.model_validate(document).model_dump(mode="json") == document
+
+
+@pytest.mark.usefixtures("nothing_is_fresh")
 @pytest.mark.parametrize("trouble", [away, broken, asleep])
 @pytest.mark.parametrize(
     ("service", "unavailable"),
@@ -80,6 +138,7 @@ async def test_home_shows_the_rest_when_a_service_is_away(
     assert isinstance(home["promotions"], list)
 
 
+@pytest.mark.usefixtures("nothing_is_fresh")
 async def test_the_gateway_is_ready_whoever_else_is_away(shop: Shop) -> None:
     async with shop.browser() as browser:
         with instead(shop, "catalog", away), instead(shop, "member", broken):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 
+from gateway import kept_answers
 from shared.ids import new_id
 from tests.integration.gateway.echo import Door, Reply, open_door
 
@@ -90,7 +91,10 @@ async def test_a_service_that_hangs_takes_no_more_than_its_share_of_the_shop(doo
         load.at["catalog"].under_way = before
 
 
-async def test_who_is_turned_away_from_a_page_seen_a_moment_ago_is_shown_that(door: Door) -> None:
+async def test_who_is_turned_away_from_a_page_seen_a_moment_ago_is_shown_that(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 0.0)
     page = f"/products?after={new_id()}"
     fresh = await door.ask("GET", page)
     async with under_way(door, 10):
@@ -99,6 +103,16 @@ async def test_who_is_turned_away_from_a_page_seen_a_moment_ago_is_shown_that(do
         assert shown.header("cache-status") == ["gateway; hit; detail=stale-while-busy"]
         assert (await ask(door, "browse")).status == 503
     assert (await door.ask("GET", page)).header("cache-status") == []
+
+
+async def test_a_page_of_just_now_is_shown_however_much_is_under_way(door: Door) -> None:
+    page = f"/products?after={new_id()}"
+    async with under_way(door, 5):
+        first = await door.ask("GET", page)
+    async with under_way(door, 12):
+        shown = await door.ask("GET", page)
+        assert door.resources.load.all.under_way == 12
+    assert (shown.status, shown.body) == (200, first.body)
 
 
 async def test_what_many_ask_for_at_once_is_fetched_once(door: Door) -> None:

@@ -99,7 +99,7 @@ async def test_encoded_paths_arrive_decoded_once(door: Door) -> None:
 
 async def test_every_answer_carries_a_request_id_and_the_security_headers_once(door: Door) -> None:
     for target, status in [
-        ("/products", 200),
+        ("/search", 200),
         ("/nowhere", 404),
         ("/me", 401),
         ("/products/..", 400),
@@ -122,7 +122,7 @@ async def test_every_answer_carries_a_request_id_and_the_security_headers_once(d
 
 
 async def test_what_a_service_says_of_itself_stays_inside(door: Door) -> None:
-    reply = await door.ask("GET", "/products", ("x-do", "chatter"))
+    reply = await door.ask("GET", "/search", ("x-do", "chatter"))
     assert reply.status == 200
     assert reply.header("x-kept") == ["1"]
     for name in ("server", "x-internal-identity", "x-hop", "connection"):
@@ -132,7 +132,7 @@ async def test_what_a_service_says_of_itself_stays_inside(door: Door) -> None:
 
 
 async def test_zipped_answers_pass_untouched(door: Door) -> None:
-    reply = await door.ask("GET", "/products", ("x-do", "zip"), ("accept-encoding", "identity"))
+    reply = await door.ask("GET", "/search", ("x-do", "zip"), ("accept-encoding", "identity"))
     assert reply.body == ZIPPED
     assert reply.header("content-encoding") == ["gzip"]
     assert reply.header("content-length") == [str(len(ZIPPED))]
@@ -150,7 +150,7 @@ async def test_answers_without_a_body_pass_and_the_connection_goes_on(door: Door
 
 async def test_head_is_no_method_of_ours_and_its_refusal_has_no_body(door: Door) -> None:
     reader, writer = await door.connect()
-    writer.write(head("HEAD", "/products") + head("GET", "/products"))
+    writer.write(head("HEAD", "/search") + head("GET", "/search"))
     refused = await read_reply(reader, "HEAD")
     assert (refused.status, refused.header("allow")) == (405, ["GET"])
     assert (await read_reply(reader)).status == 200
@@ -215,7 +215,7 @@ async def test_a_slow_body_is_given_up(door: Door, monkeypatch: pytest.MonkeyPat
 
 async def test_a_bodys_way_does_not_count_as_the_services_time(door: Door) -> None:
     reader, writer = await door.connect()
-    writer.write(head("GET", "/products", size=4) + b"ab")
+    writer.write(head("GET", "/search", size=4) + b"ab")
     await asyncio.sleep(2.3)
     writer.write(b"cd")
     reply = await read_reply(reader)
@@ -265,7 +265,7 @@ async def test_a_client_that_goes_away_amid_its_body_ends_its_call(door: Door) -
 
 @pytest.mark.parametrize("death", ["break off", "crumble"])
 async def test_an_answer_that_breaks_off_does_not_look_whole(door: Door, death: str) -> None:
-    reply = await door.ask("GET", "/products", ("x-do", death))
+    reply = await door.ask("GET", "/search", ("x-do", death))
     assert (reply.status, reply.body, reply.is_whole) == (200, b"half", False)
 
 
@@ -282,10 +282,10 @@ async def test_a_service_that_is_away_is_said_to_be_at_once(tmp_path_factory: py
 
 
 async def test_without_its_database_the_gateway_still_shows_the_shop_and_says_so(door: Door) -> None:
-    assert (await door.ask("GET", "/products")).status == 200
+    assert (await door.ask("GET", "/search")).status == 200
     assert (await door.ask("GET", "/health/live")).status == 200
     assert (await door.ask("GET", "/health/ready")).status == 503
-    for target in ("/products", "/me", "/operator/orders"):
+    for target in ("/search", "/me", "/operator/orders"):
         reply = await door.ask("GET", target, ("authorization", "Bearer x"))
         assert (reply.status, reply.json()["type"]) == (503, "/problems/busy")
         assert reply.header("retry-after") == ["1"]
