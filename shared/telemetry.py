@@ -21,7 +21,6 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 _carried: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _ratio = 0.0
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 def configure_telemetry(
@@ -61,16 +60,13 @@ def current_trace_id() -> str | None:
 @contextmanager
 def door_span(name: str, parent: str | None, kind: SpanKind = SpanKind.SERVER) -> Iterator[None]:
     """A span at a door (request, delivery, timer), continuing ``parent`` when it is a valid traceparent."""
-    context = _parse(parent)
-    sampled = context.trace_flags.sampled if context else random.random() < _ratio
-    if context is None:
-        context = _fresh(sampled=sampled)
-    token = _carried.set(f"00-{context.trace_id:032x}-{context.span_id:016x}-{'01' if sampled else '00'}")
+    carried = parent if parent is not None and _is_valid(parent) else _fresh()
+    token = _carried.set(carried)
     try:
-        if not sampled:
+        if not int(carried[-2:], 16) & TraceFlags.SAMPLED:
             yield
             return
-        ambient = trace.set_span_in_context(NonRecordingSpan(context))
+        ambient = trace.set_span_in_context(NonRecordingSpan(_context_of(carried)))
         with trace.get_tracer("jishi").start_as_current_span(name, context=ambient, kind=kind):
             yield
     finally:
@@ -87,19 +83,16 @@ def child_span(name: str) -> Iterator[None]:
         yield
 
 
-def _fresh(*, sampled: bool) -> SpanContext:
-    return SpanContext(
-        random.getrandbits(128) or 1,
-        random.getrandbits(64) or 1,
-        is_remote=True,
-        trace_flags=_SAMPLED if sampled else TraceFlags(0),
-    )
+def _fresh() -> str:
+    sampled = random.random() < _ratio
+    return f"00-{random.getrandbits(128) or 1:032x}-{random.getrandbits(64) or 1:016x}-{'01' if sampled else '00'}"
 
 
-def _parse(parent: str | None) -> SpanContext | None:
-    found = _TRACEPARENT.fullmatch(parent or "")
-    if found is None:
-        return None
-    trace_id, span_id, flags = (int(part, 16) for part in found.groups())
-    context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
-    return context if context.is_valid else None
+def _is_valid(parent: str) -> bool:
+    found = _TRACEPARENT.fullmatch(parent)
+    return found is not None and found[1].strip("0") != "" and found[2].strip("0") != ""
+
+
+def _context_of(traceparent: str) -> SpanContext:
+    trace_id, span_id, flags = (int(part, 16) for part in traceparent.split("-")[1:])
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
