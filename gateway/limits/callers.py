@@ -4,8 +4,9 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from uuid import UUID
 
 from opentelemetry import metrics
@@ -17,11 +18,12 @@ from gateway.limits.rates import Limit
 from gateway.settings import Settings
 from shared.database import is_passing
 from shared.http.problems import Problem
+from shared.together import Together
 
 log = logging.getLogger(__name__)
 
 SHARED = {Limit.LOGIN, Limit.ORDER, Limit.CLAIM}
-"""Scarce enough for a statement each; the others are counted by each gateway for itself."""
+"""Scarce enough for a statement; the others are counted by each gateway for itself."""
 STORE_SECONDS = 0.5
 """So long the shared store may take."""
 ALONE_SECONDS = 2.0
@@ -40,8 +42,9 @@ class CallerLimits:
     def __init__(self, settings: Settings, engine: AsyncEngine, buckets: Buckets) -> None:
         self._rates = settings.rates
         self._most_at_once = settings.member_requests_at_once
-        self._engine = engine
         self._buckets = buckets
+        self._engine = engine
+        self._shared = {limit: Together(partial(self._take_all, limit)) for limit in SHARED}
         self._at_once: dict[UUID, int] = {}
         self._alone_until = 0.0
         self._refused = metrics.get_meter("jishi").create_counter("jishi.requests.limited")
@@ -90,11 +93,14 @@ class CallerLimits:
         if time.monotonic() < self._alone_until:
             return None
         try:
-            async with asyncio.timeout(STORE_SECONDS):
-                return await storage.take(self._engine, limit, caller, self._rates[limit])
+            return await self._shared[limit].get(caller)
         except Exception as error:
             if not is_passing(error):
                 raise
             self._alone_until = time.monotonic() + ALONE_SECONDS
             log.warning("shared rate limits away", extra={"error": repr(error)[:300]})
             return None
+
+    async def _take_all(self, limit: Limit, callers: Sequence[str]) -> dict[str, storage.Taken]:
+        async with asyncio.timeout(STORE_SECONDS):
+            return await storage.take(self._engine, limit, self._rates[limit], callers)

@@ -1,7 +1,8 @@
-"""Buckets that all gateways share: one row and one statement a call, on the database's clock (SEC7, K12, K16)."""
+"""Buckets that all gateways share: one row a caller, one statement for all who call at the moment (SEC7, K12, K16)."""
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,12 +15,13 @@ from shared.database import committing_each
 SWEEP_SECONDS = 600.0
 
 _TAKE = text(
-    "INSERT INTO rate_limits AS held (key, full_at, is_granted) VALUES (:key, now() + :interval, true)"
+    "INSERT INTO rate_limits AS held (key, full_at, is_granted)"
+    " SELECT key, now() + CAST(:interval AS interval), true FROM unnest(CAST(:keys AS bytea[])) AS key ORDER BY key"
     " ON CONFLICT (key) DO UPDATE SET"
     "  is_granted = held.full_at + :interval <= now() + :period,"
     "  full_at = CASE WHEN held.full_at + :interval <= now() + :period"
     "   THEN greatest(held.full_at, now()) + :interval ELSE held.full_at END"
-    " RETURNING is_granted, extract(epoch FROM full_at - now())::float AS full_in"
+    " RETURNING key, is_granted, extract(epoch FROM full_at - now())::float AS full_in"
 )
 _SWEEP = text("DELETE FROM rate_limits WHERE full_at <= now()")
 
@@ -32,15 +34,19 @@ class Taken:
     full_in: float
 
 
-async def take(engine: AsyncEngine, limit: Limit, caller: str, rate: Rate) -> Taken:
-    """Take one call from a caller's bucket; callers are stored as digests (SEC11)."""
+async def take(engine: AsyncEngine, limit: Limit, rate: Rate, callers: Sequence[str]) -> dict[str, Taken]:
+    """Take one call from the bucket of each of these callers; they are stored as digests (SEC11)."""
+    keys = {
+        caller: hashlib.blake2b(f"{limit}|{caller}".encode(), digest_size=16).digest() for caller in callers
+    }
     values = {
-        "key": hashlib.blake2b(f"{limit}|{caller}".encode(), digest_size=16).digest(),
+        "keys": list(keys.values()),
         "interval": timedelta(microseconds=int(rate.interval * 1_000_000)),
         "period": timedelta(seconds=rate.seconds),
     }
     async with committing_each(engine) as connection:
-        return Taken(*(await connection.execute(_TAKE, values)).one())
+        taken = {key: Taken(*told) for key, *told in await connection.execute(_TAKE, values)}
+    return {caller: taken[key] for caller, key in keys.items()}
 
 
 async def sweep(engine: AsyncEngine) -> int:

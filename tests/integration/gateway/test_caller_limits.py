@@ -222,8 +222,8 @@ async def test_while_the_store_is_away_each_gateway_counts_for_itself(door: Door
 
 async def test_callers_are_stored_as_digests_and_forgotten_when_their_bucket_is_full(door: Door) -> None:
     engine = door.resources.engine
-    await storage.take(engine, Limit.LOGIN, "203.0.113.77", Rate(1, 3_600))
-    await storage.take(engine, Limit.LOGIN, "203.0.113.78", Rate(1_000_000, 1))
+    await storage.take(engine, Limit.LOGIN, Rate(1, 3_600), ["203.0.113.77"])
+    await storage.take(engine, Limit.LOGIN, Rate(1_000_000, 1), ["203.0.113.78"])
     await asyncio.sleep(0.01)
 
     async def rows() -> list[bytes]:
@@ -235,4 +235,5 @@ async def test_callers_are_stored_as_digests_and_forgotten_when_their_bucket_is_
     assert await storage.sweep(engine) >= 1
     after = await rows()
     assert set(after) < set(before)
-    assert not (await storage.take(engine, Limit.LOGIN, "203.0.113.77", Rate(1, 3_600))).is_granted
+    taken = await storage.take(engine, Limit.LOGIN, Rate(1, 3_600), ["203.0.113.77", "203.0.113.79"])
+    assert (taken["203.0.113.77"].is_granted, taken["203.0.113.79"].is_granted) == (False, True)
