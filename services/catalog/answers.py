@@ -8,15 +8,20 @@ from fastapi import Request
 from starlette.responses import Response
 
 
+def encoded(document: Any) -> bytes:
+    """A document of plain values as JSON."""
+    return orjson.dumps(document, default=str)
+
+
 def answer(document: Any, *, max_age_seconds: int = 0) -> Response:
     """A JSON answer made of plain values."""
     headers = {"cache-control": f"public, max-age={max_age_seconds}"} if max_age_seconds else None
-    return Response(orjson.dumps(document, default=str), headers=headers, media_type="application/json")
+    return Response(encoded(document), headers=headers, media_type="application/json")
 
 
 def cacheable_answer(request: Request, document: Any, *, max_age_seconds: int) -> Response:
     """A JSON answer with an ETag; 304 when the client has it already."""
-    body = orjson.dumps(document, default=str)
+    body = encoded(document)
     etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     headers = {"etag": etag, "cache-control": f"public, max-age={max_age_seconds}"}
     if request.headers.get("if-none-match") == etag:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from services.catalog.fresh import Fresh
+from services.catalog.search.found import FoundPage
 from services.catalog.search.hot import HotWords
 from services.catalog.search.log import SearchLog
 from services.catalog.settings import Settings
@@ -19,9 +21,10 @@ from shared.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogResources(Resources):
-    """The common parts, and the memory of what people search for."""
+    """The common parts, the memory of what people search for, and what they found just now."""
 
     search_log: SearchLog
+    found_pages: Fresh[FoundPage]
     hot_words: HotWords
 
 
@@ -33,7 +36,9 @@ async def open_resources(
     async with common.open_resources("catalog", settings, clock=clock, exchange=exchange) as opened:
         search_log = SearchLog(opened.engine)
         try:
-            yield CatalogResources(**opened.common(), search_log=search_log, hot_words=HotWords())
+            yield CatalogResources(
+                **opened.common(), search_log=search_log, found_pages=Fresh(), hot_words=HotWords()
+            )
         finally:
             await search_log.close()
 

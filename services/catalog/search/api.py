@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 from fastapi import Query
 from starlette.responses import Response
 
-from services.catalog.answers import answer
+from services.catalog.answers import answer, encoded
 from services.catalog.products.views import ProductCard
 from services.catalog.resources import Own
+from services.catalog.search.found import FoundPage
 from services.catalog.search.hot import HOT_DAYS
 from services.catalog.search.queries import own_queries, queries_without_result, ranked_cards
 from services.catalog.search.usecases import engine, forget_history
-from services.catalog.search.words import normalised
+from services.catalog.search.words import MAX_QUERY, normalised
 from services.catalog.straight import straight
 from shared.clock import shop_day
 from shared.database import reading
@@ -67,15 +68,23 @@ class VainQueryList(View):
 async def search(
     caller: AnyCaller, resources: Own, now: Now, q: Words = "", after: After = None, limit: Limit = 20
 ) -> Response:
-    """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200."""
-    async with straight(resources.engine) as connection:
-        hits = await engine.find(connection, q)
-        page = await ranked_cards(connection, hits, after=after, limit=limit)
+    """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200.
+
+    Found once for all who search for the same within a moment; counted for each.
+    """
+
+    async def find() -> FoundPage:
+        async with straight(resources.engine) as connection:
+            hits = await engine.find(connection, q)
+            page = await ranked_cards(connection, hits, after=after, limit=limit)
+        return FoundPage(encoded(page), results=len(hits.found) if hits.is_exact else 0)
+
+    found, is_shared = await resources.found_pages.get((normalised(q)[:MAX_QUERY], after, limit), find)
     if after is None:
         member_id = caller.member_id if caller.kind is Kind.MEMBER else None
-        results = len(hits.found) if hits.is_exact else 0
-        resources.search_log.note(q, results=results, member_id=member_id, at=now)
-    return answer(page)
+        resources.search_log.note(q, results=found.results, member_id=member_id, at=now)
+    headers = {"cache-status": "catalog; hit"} if is_shared else None
+    return Response(found.body, headers=headers, media_type="application/json")
 
 
 @router.get("/search/suggestions", response_model=SuggestionList)

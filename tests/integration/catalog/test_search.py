@@ -1,12 +1,16 @@
 """Finding goods by one character, by pinyin, and in spite of a slip (SE-01, SE-02)."""
 
+import asyncio
 import random
+import time
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from services.catalog import fresh
+from services.catalog.fresh import FRESH_SECONDS
 from services.catalog.resources import CatalogResources
 from shared.ids import new_id
 from tests.integration.catalog.goods import Catalog, paid
@@ -19,6 +23,12 @@ GOODS = {
     "重庆火锅底料 牛油": ["火锅底料", "重庆"],
     "ｉＰｈｏｎｅ 15 钢化膜": ["钢化膜", "iPhone"],
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each search comes later than the moment for which what was found is fresh."""
+    monkeypatch.setattr(fresh, "FRESH_SECONDS", 0.0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -172,6 +182,55 @@ async def test_a_term_is_suggested_only_while_it_leads_to_goods(catalog: Catalog
     assert await suggested() == [word]
     await catalog.operate("POST", f"/operator/products/{product['product_id']}/unpublish")
     assert await suggested() == []
+
+
+async def test_what_many_search_for_is_found_once_and_counted_for_each(
+    catalog: Catalog, goods: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh, "FRESH_SECONDS", 30.0)
+    member, anybody, word = catalog.shop.as_member(), catalog.shop.as_anonymous(), _word()
+    answers = [
+        await anybody.get("catalog", "/search", params={"q": word}),
+        await member.get("catalog", "/search", params={"q": f" {word}　"}),
+        await member.get("catalog", "/search", params={"q": word}),
+        await anybody.get("catalog", "/search", params={"q": word, "limit": 1}),
+    ]
+    assert [each.headers.get("cache-status") for each in answers] == [
+        None,
+        "catalog; hit",
+        "catalog; hit",
+        None,
+    ]
+    assert len({each.content for each in answers}) == 1
+    held = catalog.shop.platform.resources["catalog"]
+    assert isinstance(held, CatalogResources)
+    await held.search_log.flush()
+    counted = await catalog.execute(
+        "SELECT searches, results FROM search_queries WHERE query = :query", query=word
+    )
+    assert [tuple(row) for row in counted] == [(4, 0)]
+    history = await catalog.execute("SELECT member_id FROM search_history WHERE query = :query", query=word)
+    assert [row[0] for row in history] == [member.principal.member_id]
+
+
+async def test_a_change_is_found_within_a_second_by_whoever_searches_however_often(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh, "FRESH_SECONDS", FRESH_SECONDS)
+    word = _word()
+
+    async def is_found() -> bool:
+        return bool((await catalog.get("/search", params={"q": word})).json()["items"])
+
+    assert not await is_found()
+    await catalog.product(name=word)
+    changed_at = time.monotonic()
+    while True:
+        asked_at = time.monotonic()
+        if await is_found():
+            break
+        assert asked_at < changed_at + 1
+        await asyncio.sleep(0.02)
 
 
 async def test_searches_become_hot_words_history_and_a_list_of_what_was_not_found(
