@@ -7,24 +7,61 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from deploy.local.folder import LocalServerError
 from deploy.local.home import CHILDREN, PROJECT
-from deploy.local.processes import end_process
+from deploy.local.processes import birth_of, end_process
 
 STOP_SECONDS = 30.0
 RESTART_PAUSE_SECONDS = 0.5
 
 
-class Child:
-    """One ``python -m module`` with its environment."""
+class Started(Protocol):
+    """What a child needs of `subprocess.Popen`."""
 
-    def __init__(self, name: str, module: str, environment: Mapping[str, str], logs: Path) -> None:
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float, /) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+Launch = Callable[[str, str, Mapping[str, str], Path], Started]
+"""Starts the ``main`` of a module in a session of its own, given the child's name, the module, environment and log."""
+
+
+def spawn(name: str, module: str, environment: Mapping[str, str], log: Path) -> Started:
+    """Start ``python -m module``, which imports everything by itself."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+
+
+class Child:
+    """One process of a module, with an environment of its own."""
+
+    def __init__(
+        self, name: str, module: str, environment: Mapping[str, str], logs: Path, *, launch: Launch
+    ) -> None:
         self.name = name
         self._module = module
-        self._environment = dict(environment)
+        self._environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": os.environ.get("HOME", "/"),
+            **environment,
+        }
         self._log = logs / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launch = launch
+        self._process: Started | None = None
 
     @property
     def pid(self) -> int | None:
@@ -34,27 +71,16 @@ class Child:
     def start(self) -> None:
         """Start the process; a signal to the runner's terminal does not reach it."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module],
-                cwd=PROJECT,
-                env={
-                    "PATH": os.environ.get("PATH", ""),
-                    "HOME": os.environ.get("HOME", "/"),
-                    **self._environment,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._process = self._launch(self.name, self._module, self._environment, self._log)
         CHILDREN.mkdir(parents=True, exist_ok=True)
-        (CHILDREN / self.name).write_text(f"{self._process.pid}\n{self._module}")
+        pid = self._process.pid
+        (CHILDREN / self.name).write_text(f"{pid}\n{birth_of(pid)}")
 
     def revive(self, say: Callable[[str], None]) -> None:
         """Start the process again when it has died."""
-        if self._process is not None and self._process.poll() is not None:
-            say(f"{self.name} ended (exit {self._process.returncode}) and is started again; see {self._log}")
+        code = self._process.poll() if self._process is not None else None
+        if code is not None:
+            say(f"{self.name} ended (exit {code}) and is started again; see {self._log}")
             time.sleep(RESTART_PAUSE_SECONDS)
             self.start()
 
@@ -71,7 +97,7 @@ class Child:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(STOP_SECONDS)
         (CHILDREN / self.name).unlink(missing_ok=True)
 
     def check_alive(self) -> None:
@@ -92,6 +118,7 @@ def stop_all(children: Sequence[Child]) -> None:
 def end_leftovers() -> None:
     """End the children of a runner that was killed before it could stop them."""
     for note in sorted(CHILDREN.glob("*")):
-        pid, module = note.read_text().split("\n")
-        end_process(int(pid), mark=f"-m {module}", by=signal.SIGTERM)
+        pid, _, birth = note.read_text().partition("\n")
+        if birth:  # not of one that ended at once
+            end_process(int(pid), mark=birth, by=signal.SIGTERM)
         note.unlink()

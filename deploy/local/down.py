@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 60.0
 
 def stop_all(postgres: Path = POSTGRES, rabbitmq: Path = RABBITMQ) -> None:
     """Ask the runners that hold these folders to end, then stop servers whose runner was killed."""
-    for path in (postgres, rabbitmq):
+    for path in (rabbitmq, postgres):  # a runner lets go of them in the order of its end
         _end_runner(ServerFolder(path, server=path.name))
     end_leftovers()
     LocalPostgres(postgres).stop()

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 from deploy.layout import GATEWAY_PORT, PACKAGES, SERVICES, ports_from
 from deploy.local.backup import archiving
-from deploy.local.children import Child, end_leftovers
+from deploy.local.children import Child, Launch, end_leftovers
 from deploy.local.configuration import configure
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.home import BACKUPS, HOME, POSTGRES, RABBITMQ
@@ -37,6 +37,8 @@ class Ground:
     port: int
     simulator_url: str
     owner_password: str
+    wait_for_broker: Callable[[], None]
+    """Returns once the broker answers, which starts beside everything else: only workers need it at their start."""
     watch: Callable[[Callable[[str], None]], None]
     """Starts again what has died; called now and then."""
 
@@ -47,7 +49,7 @@ class Ground:
 
 
 @contextmanager
-def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
+def open_ground(progress: Progress, *, with_broker: bool, launch: Launch) -> Iterator[Ground]:
     """Start the servers, migrate, and configure; everything that was started stops with the block.
 
     JISHI_PORT chooses another port for the shop; all others keep their distance from it. Raises LocalServerError with
@@ -59,12 +61,18 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
     port, simulator_port = ports["gateway"], ports["simulator"]
     simulator_url = f"http://127.0.0.1:{simulator_port}"
     with ExitStack() as stack:
+        broker: LocalRabbitMQ | None = None
+        amqp_urls: Mapping[str, str] = {}
+        if with_broker:
+            broker = stack.enter_context(LocalRabbitMQ(RABBITMQ))
+            amqp_urls = broker.launch(SERVICES, reactions=all_reactions())
         generate(SIMULATOR)
         simulator = Child(
             "simulator",
-            "simulator",
+            "simulator.__main__",
             {"SIMULATOR_PORT": str(simulator_port), "SIMULATOR_FOLDER": str(SIMULATOR)},
             LOGS,
+            launch=launch,
         )
         simulator.start()
         stack.callback(simulator.wait_stopped)
@@ -77,12 +85,6 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
         with progress.step("Databases") as step:
             applied = asyncio.run(_migrate(databases, step.show))
             step.outcome = f"{applied} migrations applied" if applied else "up to date"
-        amqp_urls: Mapping[str, str] = {}
-        broker: LocalRabbitMQ | None = None
-        if with_broker:
-            with progress.step("RabbitMQ") as step:
-                broker = stack.enter_context(LocalRabbitMQ(RABBITMQ, say=step.say))
-                amqp_urls = broker.start(SERVICES, reactions=all_reactions())
         environment = configure(
             HOME,
             databases=databases,
@@ -96,17 +98,22 @@ def open_ground(progress: Progress, *, with_broker: bool) -> Iterator[Ground]:
             wait_for(simulator, f"{simulator_url}/_control/clock")
             step.outcome = simulator_url
 
+        def wait_for_broker() -> None:
+            if broker is not None:
+                with progress.step("RabbitMQ"):
+                    broker.wait_ready()
+
         def watch(say: Callable[[str], None]) -> None:
             simulator.revive(say)
             if not postgres.running:
                 say("PostgreSQL ended and is started again")
                 postgres.start()
-            if broker is not None and amqp_urls and "JISHI_AMQP_URL" not in os.environ and not broker.running:
+            if broker is not None and "JISHI_AMQP_URL" not in os.environ and not broker.running:
                 say("RabbitMQ ended and is started again")
                 broker.start(SERVICES, reactions=all_reactions())
 
         password = (HOME / "secrets" / "gateway_owner_password").read_text()
-        yield Ground(environment, port, simulator_url, password, watch)
+        yield Ground(environment, port, simulator_url, password, wait_for_broker, watch)
 
 
 def wait_for(child: Child, url: str) -> None:

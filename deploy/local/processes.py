@@ -47,11 +47,27 @@ def command_of(pid: int) -> str:
     return listing.stdout.strip()
 
 
+def birth_of(pid: int) -> str:
+    """When a live process began, and its command line: no later process of this number has the same; empty like that."""
+    command = command_of(pid)
+    if not command:
+        return ""
+    if Path("/proc/self").exists():
+        try:
+            return f"{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]} {command}"
+        except OSError:
+            return ""
+    listing = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=10
+    )
+    return f"{listing.stdout.strip()} {command}"
+
+
 def end_process(pid: int, *, mark: str, by: signal.Signals, patience_seconds: float = 30) -> None:
-    """End the process `pid` if its command line holds `mark`: first by the signal given, in the end by force."""
+    """End the process `pid` if its birth or command line holds `mark`: first by the signal given, in the end by force."""
 
     def gone() -> bool:
-        return mark not in command_of(pid)
+        return mark not in birth_of(pid)
 
     for number, seconds in ((by, patience_seconds), (signal.SIGKILL, 5.0)):
         if gone():

@@ -43,11 +43,23 @@ class LocalRabbitMQ:
         user: Callable[[str, str], User] = service_user,
         reactions: Iterable[Reaction] = (),
     ) -> dict[str, str]:
+        """Launch the broker and wait until it answers; the same otherwise."""
+        urls = self.launch(services, user=user, reactions=reactions)
+        self.wait_ready()
+        return urls
+
+    def launch(
+        self,
+        services: Iterable[str],
+        *,
+        user: Callable[[str, str], User] = service_user,
+        reactions: Iterable[Reaction] = (),
+    ) -> dict[str, str]:
         """Start the broker with the queues of reactions and a user for each service, made of its name and password.
 
-        Returns the URL each connects to. With JISHI_AMQP_URL set nothing is started and every service gets that URL:
-        its users and queues are the business of whoever runs that broker. Raises LocalServerError with what to do when
-        no broker can be had.
+        Returns the URL each connects to, before the broker answers there: see ``wait_ready``. With JISHI_AMQP_URL set
+        nothing is started and every service gets that URL: its users and queues are the business of whoever runs that
+        broker. Raises LocalServerError with what to do when no broker can be had.
         """
         names = list(services)
         if given := os.environ.get("JISHI_AMQP_URL"):
@@ -56,7 +68,7 @@ class LocalRabbitMQ:
         try:
             passwords = self._folder.passwords(names)
             self._server = self._choose()
-            self._server.start(
+            self._server.launch(
                 definitions({name: user(name, password) for name, password in passwords.items()}, reactions)
             )
         except BaseException:
@@ -66,6 +78,16 @@ class LocalRabbitMQ:
             self._folder.release()
             raise
         return self.urls(names)
+
+    def wait_ready(self) -> None:
+        """Wait until the broker answers; raises LocalServerError with its last words."""
+        if self._server is None:  # somebody else's
+            return
+        try:
+            self._server.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
 
     def urls(self, services: Iterable[str]) -> dict[str, str]:
         """The URL each service connects to, on a broker that was started on this folder."""

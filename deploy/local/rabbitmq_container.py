@@ -31,8 +31,8 @@ class RabbitMQContainer:
         self._say = say
         self._name = f"jishi-rabbitmq-{hashlib.sha256(str(folder.path).encode()).hexdigest()[:12]}"
 
-    def start(self, definitions: str) -> None:
-        """Make and start the container with the users of these definitions, and wait until it speaks AMQP."""
+    def launch(self, definitions: str) -> None:
+        """Make and start the container with the users of these definitions."""
         self.stop()
         port = free_port(self._folder.port or self._first_port)
         self._folder.port = port
@@ -49,6 +49,11 @@ class RabbitMQContainer:
         _docker("cp", str(users), f"{self._name}:{DEFINITIONS}")
         _docker("cp", str(settings), f"{self._name}:/etc/rabbitmq/conf.d/20-jishi.conf")
         _docker("start", self._name)
+
+    def wait_ready(self) -> None:
+        """Wait until it speaks AMQP; raises LocalServerError."""
+        port = self._folder.port
+        assert port is not None
         if not wait_until(lambda: speaks_amqp(port), seconds=START_SECONDS):
             raise LocalServerError(f"RabbitMQ does not start in Docker; see `docker logs {self._name}`.")
 

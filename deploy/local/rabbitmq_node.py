@@ -31,11 +31,12 @@ class RabbitMQNode:
         self._first_port = first_port
         self._say = say
         self._children: list[subprocess.Popen[bytes]] = []
+        self._node: subprocess.Popen[bytes] | None = None
         # Stands on the node's command line, so that its process number is never taken for another process's.
         self._mark = f"jishi-{hashlib.sha256(str(folder.path).encode()).hexdigest()[:16]}"
 
-    def start(self, definitions: str) -> None:
-        """Start the node with the users of these definitions and wait until it speaks AMQP."""
+    def launch(self, definitions: str) -> None:
+        """Start the node with the users of these definitions."""
         if "'" in str(
             self._folder.path
         ):  # its disk monitor gives the name to a shell in quotes, and waits for ever
@@ -55,7 +56,13 @@ class RabbitMQNode:
         )
         (self._folder.path / "node.pid").unlink(missing_ok=True)
         self._start_mapper(environment)
-        node = self._launch([str(self._server)], environment)
+        self._node = self._launch([str(self._server)], environment)
+
+    def wait_ready(self) -> None:
+        """Wait until it speaks AMQP; raises LocalServerError with its last words."""
+        node, port = self._node, self._folder.port
+        assert node is not None
+        assert port is not None
         wait_until(lambda: speaks_amqp(port) or node.poll() is not None, seconds=START_SECONDS)
         if not speaks_amqp(port):
             self.stop()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from demo.fill import fill, starts_at
 from deploy.layout import GATEWAY
+from deploy.local.children import spawn
 from deploy.local.configuration import apply
 from deploy.local.folder import LocalServerError
 from deploy.local.ground import LOGS, Ground, open_ground
@@ -77,7 +78,7 @@ def main() -> None:
     progress = Progress()
     print("Opening the shop:", flush=True)
     try:
-        with open_ground(progress, with_broker=False) as ground:
+        with open_ground(progress, with_broker=False, launch=spawn) as ground:
             apply(ground.environment)
             configure_logging("jishi", "WARNING", file=LOGS / "jishi.log")
             configure_telemetry("jishi", sample_ratio=0.0, exporter=None)

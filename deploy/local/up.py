@@ -6,6 +6,7 @@ import time
 from deploy.layout import APPS, PROCESSES, WORKERS, Process
 from deploy.local.children import Child, stop_all
 from deploy.local.folder import LocalServerError
+from deploy.local.forking import fork
 from deploy.local.ground import LOGS, Ground, open_ground, wait_for
 from deploy.local.processes import is_free
 from deploy.local.progress import Progress
@@ -32,15 +33,20 @@ def main() -> None:
     print("Opening the platform, a process for each part:", flush=True)
     children: list[Child] = []
     try:
-        with stop_on_signals(), open_ground(progress, with_broker=True) as ground:
+        with stop_on_signals(), open_ground(progress, with_broker=True, launch=fork) as ground:
             _check_ports(ground)
+            children += [
+                Child(process.name, process.module, environment_of(process, ground), LOGS, launch=fork)
+                for process in (*APPS, *WORKERS)
+            ]
             try:
+                for child in children[: len(APPS)]:
+                    child.start()
+                ground.wait_for_broker()
                 with progress.step("Processes") as step:
-                    for process in (*WORKERS, *APPS):
-                        child = Child(process.name, process.module, environment_of(process, ground), LOGS)
+                    for child in children[len(APPS) :]:
                         child.start()
-                        children.append(child)
-                    for process, child in zip((*WORKERS, *APPS), children, strict=True):
+                    for process, child in zip((*APPS, *WORKERS), children, strict=True):
                         step.show(process.name)
                         wait_for(child, f"http://127.0.0.1:{_port(process, ground)}/health/ready")
                     step.outcome = f"{len(children)} answer"

@@ -2,5 +2,11 @@
 
 import time
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Sleep."""
     time.sleep(60)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import children
-from deploy.local.children import Child, end_leftovers
+from deploy.local.children import Child, end_leftovers, spawn
 from deploy.local.processes import command_of, wait_until
 
 SLEEPER = "tests.support.sleeper"
@@ -17,8 +17,11 @@ SLEEPER = "tests.support.sleeper"
 RUNNER = """
 import sys, time
 from pathlib import Path
-from deploy.local.children import Child
-Child("sleeper", "tests.support.sleeper", {}, Path(sys.argv[1])).start()
+from deploy.local import forking
+from deploy.local.children import Child, spawn
+forking.import_platform = lambda: None
+launch = {"spawn": spawn, "fork": forking.fork}[sys.argv[2]]
+Child("sleeper", "tests.support.sleeper", {}, Path(sys.argv[1]), launch=launch).start()
 print("started", flush=True)
 time.sleep(60)
 """
@@ -32,9 +35,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_children_of_a_killed_runner_are_ended_at_the_next_start(folder: Path) -> None:
+@pytest.mark.parametrize("launch", ["spawn", "fork"])
+def test_children_of_a_killed_runner_are_ended_at_the_next_start(folder: Path, launch: str) -> None:
     runner = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, str(folder)],
+        [sys.executable, "-c", RUNNER, str(folder), launch],
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": "."},
     )
@@ -43,23 +47,24 @@ def test_children_of_a_killed_runner_are_ended_at_the_next_start(folder: Path) -
     pid = int((folder / "children" / "sleeper").read_text().split("\n")[0])
     runner.send_signal(signal.SIGKILL)
     runner.wait()
-    assert SLEEPER in command_of(pid)
+    assert command_of(pid)
 
     end_leftovers()
 
-    assert SLEEPER not in command_of(pid)
+    assert not command_of(pid)
     assert list((folder / "children").iterdir()) == []
 
 
-def test_a_number_that_now_is_somebody_elses_process_is_left_alone(folder: Path) -> None:
+@pytest.mark.parametrize("born", ["", "1 python -m deploy.local.up", f"1 {command_of(os.getpid())}"])
+def test_a_number_that_now_is_somebody_elses_process_is_left_alone(folder: Path, born: str) -> None:
     (folder / "children").mkdir()
-    (folder / "children" / "sleeper").write_text(f"{os.getpid()}\n{SLEEPER}")
+    (folder / "children" / "sleeper").write_text(f"{os.getpid()}\n{born}")
     end_leftovers()
     assert list((folder / "children").iterdir()) == []
 
 
 def test_a_child_that_dies_is_started_again(folder: Path) -> None:
-    child = Child("sleeper", SLEEPER, {}, folder)
+    child = Child("sleeper", SLEEPER, {}, folder, launch=spawn)
     child.start()
     first = child.pid
     assert first is not None
