@@ -33,7 +33,7 @@ OUTBOX, KEYS = "outbox", "idempotency_keys"
 _RIPE = text("SELECT what, below FROM pruned WHERE since <= now() - interval '10 minutes'")
 _OLD_EVENTS = text(
     "WITH old AS (SELECT id, event_id FROM outbox WHERE event_id > :after AND event_id < :below"
-    "  AND sent_at IS NOT NULL ORDER BY event_id LIMIT :most),"
+    "  AND created_at < :until AND sent_at IS NOT NULL ORDER BY event_id LIMIT :most),"
     " gone AS (DELETE FROM outbox o USING old WHERE o.id = old.id)"
     " SELECT count(*), (array_agg(event_id ORDER BY event_id DESC))[1] FROM old"
 )
@@ -86,7 +86,12 @@ class Pruner:
             ripe = {row.what: row.below for row in await connection.execute(_RIPE)}
         gone = {KEYS: await self._delete(KEYS, _OLD_KEYS, {"kept": self._kept.answers})}
         if OUTBOX in ripe:
-            gone[OUTBOX] = await self._delete(OUTBOX, _OLD_EVENTS, {"below": ripe[OUTBOX]})
+            below = ripe[
+                OUTBOX
+            ]  # what was announced later, from a cause before it, is still to be found by its instant
+            gone[OUTBOX] = await self._delete(
+                OUTBOX, _OLD_EVENTS, {"below": below, "until": instant_of(below)}
+            )
         for reaction in self._reactions:
             if reaction in ripe:
                 gone[reaction] = await self._delete(reaction, _OLD_CLAIMS, {"reaction": reaction})

@@ -1,9 +1,14 @@
-"""Events: announced once, applied once by each who listens (E1-E5)."""
+"""Events: announced once, applied once by each who listens (E1-E5).
+
+Both sides are forgotten in time (`shared/pruning.py`), each database by its own marks: what lies below any mark is no longer
+compared, what lies above all of them is there whole.
+"""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
 
 from audit.books import Books, Row, in_scope
+from audit.checkpoints import NOTHING
 from audit.clause import Clause, Finding, Group, Kind, NotChecked, finding
 from audit.clauses.orders import EVER_PAID
 from audit.merging import interleaved, merged, merged_groups
@@ -26,22 +31,26 @@ _APPLIED = """
      WHERE event_id > :through AND event_id BETWEEN :first AND :last GROUP BY event_id ORDER BY event_id"""
 _STALLED = "SELECT event_id, reaction FROM stalled_events"
 _FIRST = """
-    SELECT r.reaction, (SELECT event_id FROM inbox i WHERE i.reaction = r.reaction ORDER BY event_id LIMIT 1) AS event_id
+    SELECT r.reaction, coalesce((SELECT below FROM pruned WHERE what = r.reaction),
+           (SELECT event_id FROM inbox i WHERE i.reaction = r.reaction ORDER BY event_id LIMIT 1)) AS event_id
       FROM unnest(:reactions::text[]) AS r(reaction)"""
+_MARKS = "SELECT what, below FROM pruned"
 
 
 async def _applied_once(books: Books) -> AsyncIterator[Finding]:
     """Outboxes against inboxes: digests of 65 seconds first, single events where those differ."""
     stalled, since = await _stalled(books), await _listening_since(books)
-    async for span in _differing(books):
-        async for found in _compared(books, span, stalled, since):
+    marks = [row["below"] for service in SERVICES for row in await books.all(service, _MARKS)]
+    through = max([books.position.through, *marks])
+    async for span in _differing(books, through):
+        async for found in _compared(books, span, through, stalled, since):
             yield found
 
 
-async def _differing(books: Books) -> AsyncIterator[str]:
+async def _differing(books: Books, through: UUID) -> AsyncIterator[str]:
     """The spans in which some reaction was not given exactly what was announced for it."""
-    announced = interleaved([books.rows(service, _ANNOUNCED_SUMS) for service in SERVICES])
-    applied = interleaved([books.rows(service, _APPLIED_SUMS) for service in SERVICES])
+    announced = interleaved([books.rows(service, _ANNOUNCED_SUMS, through=through) for service in SERVICES])
+    applied = interleaved([books.rows(service, _APPLIED_SUMS, through=through) for service in SERVICES])
     async for span, wanted, found in merged_groups(announced, applied):
         expected: dict[str, tuple[int, int]] = {}
         for row in wanted:
@@ -53,10 +62,10 @@ async def _differing(books: Books) -> AsyncIterator[str]:
 
 
 async def _compared(
-    books: Books, span: str, stalled: set[tuple[str, UUID]], since: dict[str, UUID]
+    books: Books, span: str, through: UUID, stalled: set[tuple[str, UUID]], since: dict[str, UUID]
 ) -> AsyncIterator[Finding]:
     """Each event of a span against what was done with it; what is unsent or stalled is E3's."""
-    ends = {"first": UUID(f"{span}{'0' * 24}"), "last": UUID(f"{span}{'f' * 24}")}
+    ends = {"through": through, "first": UUID(f"{span}{'0' * 24}"), "last": UUID(f"{span}{'f' * 24}")}
     announced = interleaved([books.rows(service, _ANNOUNCED, **ends) for service in SERVICES])
     applied = interleaved([books.rows(service, _APPLIED, **ends) for service in SERVICES])
     listeners = subscriptions()
@@ -260,10 +269,12 @@ _ONCE = {
         SELECT coalesce(t.id::text, e.entry_id) AS entry_id, 'points.earned.v1' AS type,
                CASE WHEN t.id IS NULL THEN 'no event without points' ELSE '1 event' END AS expected,
                format('%s events', coalesce(e.many, 0)) AS found
-          FROM (SELECT id FROM points_transfers WHERE id > :floor AND kind IN ('earn', 'grant')) t
+          FROM (SELECT id, CASE WHEN source_type = 'order' THEN source_id::uuid <= :forgotten ELSE false END AS is_of_old
+                  FROM points_transfers WHERE id > :floor AND kind IN ('earn', 'grant')) t
           FULL JOIN (SELECT envelope::jsonb -> 'data' ->> 'entry_id' AS entry_id, count(*) AS many FROM outbox
                       WHERE type = 'points.earned.v1' AND event_id > :floor GROUP BY 1) e ON e.entry_id = t.id::text
-         WHERE e.many IS DISTINCT FROM 1 OR (t.id IS NULL AND e.entry_id::uuid > :floor)""",
+         WHERE (e.many IS DISTINCT FROM 1 AND NOT (t.is_of_old AND e.many IS NULL))
+            OR (t.id IS NULL AND e.entry_id::uuid > :floor)""",
     "campaign": """
         SELECT coalesce(k.order_id::text, e.order_id) AS order_id, 'coupon.redeemed.v1' AS type,
                CASE WHEN k.order_id IS NULL THEN 'no event without a coupon used' ELSE '1 event' END AS expected,
@@ -277,8 +288,12 @@ _ONCE = {
 
 
 async def _announced_once(books: Books) -> AsyncIterator[Finding]:
+    """Since the event that a service forgot last; one that follows from an old order has an old id, however late it came."""
     for service, query in _ONCE.items():
-        async for row in books.rows(service, query):
+        marks = {row["what"]: row["below"] for row in await books.all(service, _MARKS)}
+        forgotten = marks.get("outbox", NOTHING)
+        floor = max(books.position.floor, forgotten)
+        async for row in books.rows(service, query, floor=floor, forgotten=forgotten):
             keys: dict[str, object] = {"service": service, **dict(row.items())}
             yield finding("E4", keys.pop("expected"), keys.pop("found"), **keys)
 

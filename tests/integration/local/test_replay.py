@@ -15,7 +15,8 @@ from deploy.reactions import all_reactions
 from deploy.replay import NothingToReplay, announce_again, parked, rebuild
 from shared.database import begin, reading
 from shared.events import Envelope, OrderPaid
-from shared.ids import new_id
+from shared.ids import first_id, new_id
+from shared.messaging.inbox import TooOld
 from shared.messaging.stalled import StalledEvents
 from tests.support.shop import Shop, open_shop
 from tests.support.wechat import WeChat
@@ -112,3 +113,34 @@ async def test_parked_events_are_listed_and_tried_again(
     await shop.platform.workers["campaign"].retry_due()
     assert await buyers(shop) == {member_id}
     assert await parked(again=True, services=["order", "campaign"]) == 0
+
+
+async def test_what_would_need_events_that_are_gone_is_refused_and_changes_nothing(shop: Shop) -> None:
+    members = {await pay_order(shop) for _ in range(2)}
+    assert await buyers(shop) == members
+    kept_since = datetime.now(UTC) - timedelta(days=1)
+    async with owner_engine("order") as engine:
+        async with engine.begin() as connection:
+            await connection.execute(
+                text("INSERT INTO pruned (what, below) VALUES ('outbox', :below)"),
+                {"below": first_id(kept_since)},
+            )
+        with pytest.raises(NothingToReplay, match=f"keeps its events since {kept_since:%Y-%m-%dT%H:%M}"):
+            await announce_again(engine, since=kept_since - timedelta(seconds=1))
+        assert await announce_again(engine, since=kept_since, types=["order.paid.v1"]) == 2
+    with pytest.raises(NothingToReplay, match="what is older is gone"):
+        await rebuild(PROJECTION)
+    assert await buyers(shop) == members
+
+
+async def test_what_may_have_been_applied_before_is_replayed_one_by_one_and_not_with_all(shop: Shop) -> None:
+    envelope = Envelope(
+        id=new_id(), source="jishi/order", type=OrderPaid.type, time=datetime.now(UTC), subject="x", data={}
+    )
+    async with begin(shop.platform.resources["campaign"].engine) as work:
+        stalled = StalledEvents(work.connection)
+        assert await stalled.fail(PROJECTION, envelope, TooOld()) == "parked"
+    assert await parked(again=True, services=["campaign"]) == 1
+    assert await parked(again=True, services=["campaign"]) == 1
+    async with begin(shop.platform.resources["campaign"].engine) as work:
+        assert await StalledEvents(work.connection).replay(PROJECTION, envelope.id)

@@ -31,12 +31,16 @@ def id_of(*, days_ago: float) -> UUID:
     return derived_id(first_id(datetime.now(UTC) - timedelta(days=days_ago)), new_id().hex)
 
 
-async def announce(engine: AsyncEngine, *, days_ago: float, is_sent: bool = True) -> UUID:
-    event_id = id_of(days_ago=days_ago)
+async def announce(
+    engine: AsyncEngine, *, days_ago: float, caused_days_ago: float | None = None, is_sent: bool = True
+) -> UUID:
+    event_id = id_of(days_ago=caused_days_ago or days_ago)
     await execute(
         engine,
-        "INSERT INTO outbox (event_id, type, subject, envelope, sent_at) VALUES (:id, 'x', 'x', '{}', :sent_at)",
+        "INSERT INTO outbox (event_id, type, subject, envelope, created_at, sent_at)"
+        " VALUES (:id, 'x', 'x', '{}', :created_at, :sent_at)",
         id=event_id,
+        created_at=datetime.now(UTC) - timedelta(days=days_ago),
         sent_at=datetime.now(UTC) if is_sent else None,
     )
     return event_id
@@ -75,13 +79,14 @@ async def test_what_was_sent_long_ago_goes_and_what_was_not_sent_stays(engine: A
     await announce(engine, days_ago=101)
     unsent = await announce(engine, days_ago=200, is_sent=False)
     young = await announce(engine, days_ago=99)
+    of_old = await announce(engine, days_ago=99, caused_days_ago=150)
     pruner = Pruner(engine, [REACTION], KEPT)
     assert await pruner.prune() == {pruning.KEYS: 0}
-    assert len(await ids(engine, "outbox")) == 3
+    assert len(await ids(engine, "outbox")) == 4
     assert await pruner.prune() == {pruning.KEYS: 0}, "what was marked a moment ago must wait"
     await pass_ten_minutes(engine)
     assert await pruner.prune() == {pruning.KEYS: 0, "outbox": 1}
-    assert await ids(engine, "outbox") == {unsent, young}
+    assert await ids(engine, "outbox") == {unsent, young, of_old}
     assert abs(instant_of((await marks(engine))["outbox"]) - (datetime.now(UTC) - KEPT.events)) < timedelta(
         minutes=1
     )
