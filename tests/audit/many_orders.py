@@ -27,6 +27,10 @@ from shared.migrations import migrate
 async def make_orders(urls: Mapping[str, DatabaseUrls], many: int) -> None:
     """Fill migrated, empty databases with so many orders."""
     await (await ManyOrders.prepare(urls, most=many)).add(0, many)
+    for each in urls.values():
+        connection = await asyncpg.connect(each.owner.replace("+asyncpg", ""))
+        await connection.execute("VACUUM ANALYZE")
+        await connection.close()
 
 
 async def _is_empty(urls: DatabaseUrls) -> bool:
