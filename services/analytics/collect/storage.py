@@ -23,8 +23,14 @@ _QUARANTINE = text(
     " FROM unnest(CAST(:reasons AS text[]), CAST(:details AS text[]), CAST(:events AS text[]))"
     " AS refused (reason, detail, event)"
 )
-_FORGET_IDS = text("DELETE FROM behaviour_event_ids WHERE received_at < :before")
-_FORGET_QUARANTINE = text("DELETE FROM quarantined_events WHERE received_at < :before")
+_FORGET_IDS = text(
+    "DELETE FROM behaviour_event_ids WHERE event_id = ANY(ARRAY("
+    " SELECT event_id FROM behaviour_event_ids WHERE received_at < :before LIMIT :most))"
+)
+_FORGET_QUARANTINE = text(
+    "DELETE FROM quarantined_events WHERE id = ANY(ARRAY("
+    " SELECT id FROM quarantined_events WHERE received_at < :before ORDER BY received_at LIMIT :most))"
+)
 
 
 class Intake:
@@ -66,7 +72,10 @@ class Intake:
             }
             await self._connection.execute(_QUARANTINE, values)
 
-    async def forget(self, *, ids_before: datetime, quarantined_before: datetime) -> None:
-        """Drop ids that no client can send again, and old refusals."""
-        await self._connection.execute(_FORGET_IDS, {"before": ids_before})
-        await self._connection.execute(_FORGET_QUARANTINE, {"before": quarantined_before})
+    async def forget(self, *, before: datetime, most: int) -> bool:
+        """Drop some ids that no client can send again, and some old refusals; False when nothing is left to drop."""
+        dropped = 0
+        for statement in (_FORGET_IDS, _FORGET_QUARANTINE):
+            done = await self._connection.execute(statement, {"before": before, "most": most})
+            dropped += done.rowcount
+        return dropped > 0

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from services.analytics.collect import timers
 from shared.database import reading
 from shared.ids import new_id
 from tests.integration.analytics.conftest import Analytics, at, behaviour
@@ -209,9 +210,12 @@ async def test_more_than_fifty_events_are_refused_and_none_is_taken(analytics: A
     assert (await analytics.summary(day))["pv"] == 0
 
 
-async def test_old_ids_and_refusals_are_forgotten(analytics: Analytics, day: date) -> None:
+async def test_old_ids_and_refusals_are_forgotten_batch_by_batch(
+    analytics: Analytics, day: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "BATCH", 2)
     event = behaviour("page_view", at(day, 9))
-    await analytics.send(event, behaviour("teleport", at(day, 9)))
+    await analytics.send(event, *(behaviour(name, at(day, 9)) for name in ["page_view", "teleport"] * 5))
     analytics.clock.advance(timedelta(days=31))
     await analytics.shop.platform.workers["analytics"].timer_loop.run_due()
     async with reading(analytics.resources.engine) as connection:
