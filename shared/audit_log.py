@@ -9,8 +9,8 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.http.identity import Principal
 from shared.ids import new_id
 
@@ -53,7 +53,7 @@ class AuditEntry:
 class AuditLog:
     """The ``audit_log`` of one service: appended to, read, and proved."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def record(

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from opentelemetry import metrics
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Backlog:
         )
 
 
-async def backlog(connection: AsyncConnection, *, at: datetime) -> Backlog:
+async def backlog(connection: Connection, *, at: datetime) -> Backlog:
     """What is to be done at an instant, in one statement."""
     row = (await connection.execute(_BACKLOG, {"now": at})).one()
     return Backlog(*(value or 0 for value in row))

@@ -10,9 +10,10 @@ import orjson
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.audit_log import AuditLog
+from shared.connection import Connection, Row, pooled
 from shared.messaging.inbox import Inbox
 from shared.messaging.outbox import Outbox
 from shared.timers.rows import TimerRows
@@ -51,6 +52,7 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> As
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": COMMAND_SECONDS,
+            "record_class": Row,
             "server_settings": {"application_name": application_name, "jit": "off", "timezone": "UTC"},
         },
     )
@@ -70,7 +72,7 @@ def _connect(dialect: Dialect, _: Any, arguments: list[Any], options: dict[str, 
 class UnitOfWork:
     """One transaction's reach: the connection, and what commits together with it."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.outbox = Outbox(connection)
         self.inbox = Inbox(connection)
@@ -92,14 +94,14 @@ class UnitOfWork:
 @asynccontextmanager
 async def begin(engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits at the end of the block, or leaves no trace."""
-    async with engine.connect() as connection:
+    async with pooled(engine) as connection:
         work = UnitOfWork(connection)
+        await connection.control("BEGIN;")
         try:
-            await connection.begin()
             yield work
-            await connection.commit()
-        except (asyncio.CancelledError, GeneratorExit):
-            await connection.invalidate()  # K19: never pool a connection with an open transaction
+            await connection.control("COMMIT;")
+        except Exception:
+            await connection.roll_back()
             raise
     work.committed()
 
@@ -118,18 +120,10 @@ async def transact(engine: AsyncEngine, do: Callable[[UnitOfWork], Awaitable[T]]
         return await do(work)
 
 
-@asynccontextmanager
-async def committing_each(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection on which every statement is a transaction of its own, in one round trip."""
-    async with engine.connect() as connection:
-        try:
-            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
-        except (asyncio.CancelledError, GeneratorExit):
-            await connection.invalidate()
-            raise
+committing_each = pooled
+"""A connection on which every statement is a transaction of its own, in one round trip."""
 
-
-reading = committing_each
+reading = pooled
 """A connection for reads that decide nothing."""
 
 

@@ -88,8 +88,8 @@ def stock_released_by_the_clock() -> Iterator[None]:
 
     async def reserve(engine: AsyncEngine, order_id: UUID, *, at: datetime, **more: Any) -> ReservationState:
         async with begin(engine) as work:
-            too_old = (await work.connection.execute(_TOO_OLD, {"before": at - PATIENCE})).scalars().all()
-            await release_reservations(work, list(too_old), at=at)
+            too_old = (await work.connection.execute(_TOO_OLD, {"before": at - PATIENCE})).scalars()
+            await release_reservations(work, too_old, at=at)
         return await reserve_stock(engine, order_id, at=at, **more)
 
     with patch.object(stock_api, "reserve_stock", reserve):
@@ -158,4 +158,4 @@ def repeat_refused() -> Iterator[None]:
 
 
 def _coupon(row: Any) -> Coupon:
-    return Coupon(**row._asdict() | {"state": CouponState(row.state)})
+    return Coupon(**(dict(row) | {"state": CouponState(row.state)}))

@@ -8,8 +8,8 @@ from uuid import UUID
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.database import begin
 from shared.http.callers import OWNER
 from shared.ids import new_id
@@ -53,7 +53,7 @@ class Operator:
 class Operators:
     """The operators within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, username: str, password: str, roles: list[str], *, at: datetime) -> UUID | None:

@@ -2,13 +2,14 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.http.identity import Kind, Principal
 from shared.ids import new_id
 
@@ -23,10 +24,10 @@ _KEEP_NEWEST = text(
     " ORDER BY created_at DESC, id DESC LIMIT :keep)"
 )
 _FIND = text(
-    "SELECT s.id, s.kind, s.subject_id, s.wechat_openid, s.last_seen_at, s.expires_at,"
+    "SELECT s.token_digest, s.id, s.kind, s.subject_id, s.wechat_openid, s.last_seen_at, s.expires_at,"
     " coalesce(o.roles, '{}') AS roles FROM sessions s"
     " LEFT JOIN operators o ON s.kind = 'operator' AND o.id = s.subject_id"
-    " WHERE s.token_digest = :digest AND s.expires_at > :at AND s.last_seen_at > :idle_since"
+    " WHERE s.token_digest = ANY(:digests) AND s.expires_at > :at AND s.last_seen_at > :idle_since"
     " AND (s.kind <> 'operator' OR o.is_active)"
 )
 _TOUCH = text("UPDATE sessions SET last_seen_at = :at WHERE token_digest = :digest AND last_seen_at < :at")
@@ -53,7 +54,7 @@ class Session:
 class Sessions:
     """The sessions within one transaction or connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def open(
@@ -85,15 +86,18 @@ class Sessions:
         await self._connection.execute(_KEEP_NEWEST, subject | {"keep": keep})
         return token, expires_at
 
-    async def find(self, token_digest: bytes, *, at: datetime, idle: timedelta) -> Session | None:
-        """The live session behind a digest; an operator's roles are those of this moment."""
-        row = (
-            await self._connection.execute(_FIND, {"digest": token_digest, "at": at, "idle_since": at - idle})
-        ).one_or_none()
-        if row is None:
-            return None
-        principal = Principal(Kind(row.kind), row.subject_id, row.id, frozenset(row.roles), row.wechat_openid)
-        return Session(principal, row.last_seen_at)
+    async def find(
+        self, token_digests: Sequence[bytes], *, at: datetime, idle: timedelta
+    ) -> dict[bytes, Session]:
+        """The live sessions behind digests; an operator's roles are those of this moment."""
+        values = {"digests": list(token_digests), "at": at, "idle_since": at - idle}
+        return {
+            row.token_digest: Session(
+                Principal(Kind(row.kind), row.subject_id, row.id, frozenset(row.roles), row.wechat_openid),
+                row.last_seen_at,
+            )
+            for row in await self._connection.execute(_FIND, values)
+        }
 
     async def touch(self, token_digest: bytes, *, at: datetime) -> None:
         """The session was used."""

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import RowMapping
 
+from shared.connection import Row
 from shared.http.bodies import Body, Id
 from shared.http.problems import Invalid
 
@@ -48,7 +48,7 @@ class ScopeBody(Body):
         return Scope(self.kind, tuple(sorted(set(self.ids))))
 
 
-def with_scope(row: RowMapping) -> dict[str, Any]:
+def with_scope(row: Row) -> dict[str, Any]:
     """A row's values with the columns ``scope_kind`` and ``scope_ids`` as one ``scope``."""
     values: dict[str, Any] = dict(row)
     kind, ids = ScopeKind(values.pop("scope_kind")), values.pop("scope_ids")

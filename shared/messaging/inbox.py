@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _CLAIM = text(
     "INSERT INTO inbox (reaction, event_id) SELECT :reaction, unnest(CAST(:event_ids AS uuid[]))"
@@ -25,7 +26,7 @@ class TooOld(Exception):
 class Inbox:
     """The claims of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def claim(self, reaction: str, event_ids: Sequence[UUID]) -> set[UUID]:

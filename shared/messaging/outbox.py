@@ -13,8 +13,8 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.events.base import Event
 from shared.ids import derived_id, new_id
 from shared.telemetry import traceparent
@@ -55,7 +55,7 @@ def caused_by(reaction: str, event_id: UUID) -> Iterator[None]:
 class Outbox:
     """The events of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._announced = False
 

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.events.base import Envelope
 from shared.messaging.inbox import TooOld
 from shared.messaging.reactions import TooEarly
@@ -93,7 +93,7 @@ class ParkedEvent:
 class StalledEvents:
     """The ``stalled_events`` of one service, within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def suspect(self, reaction: str, envelopes: Sequence[Envelope]) -> set[UUID]:

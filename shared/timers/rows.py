@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.ids import new_id
 from shared.telemetry import traceparent
 
@@ -22,7 +22,7 @@ _CANCEL = text("DELETE FROM timers WHERE kind = :kind AND key = :key")
 class TimerRows:
     """Setting and cancelling timers with a transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def set(

@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics.collect.domain import Accepted, Refused
 from services.analytics.facts.buffer import FactBuffer
+from shared.connection import Connection
 
 _TAKE = text(
     "INSERT INTO behaviour_event_ids (event_id, digest, received_at)"
@@ -36,7 +36,7 @@ _FORGET_QUARANTINE = text(
 class Intake:
     """What came in from clients."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def take(self, events: Sequence[Accepted], *, received_at: datetime) -> set[UUID]:

@@ -7,9 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.analytics.facts.domain import Fact
+from shared.connection import Connection
+from shared.database import committing_each
 
 _FLUSH_LOCK = 0x66616374
 _ADD = text(
@@ -40,7 +42,7 @@ class BufferedFact:
 class FactBuffer:
     """The waiting facts, within a connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, facts: Iterable[Fact]) -> None:
@@ -74,8 +76,7 @@ async def emptying(engine: AsyncEngine) -> AsyncIterator[FactBuffer]:
 
     The lock belongs to the connection, not to a transaction: none is open while the engine is called.
     """
-    async with engine.connect() as pooled:
-        connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+    async with committing_each(engine) as connection:
         await connection.execute(_LOCK, {"lock": _FLUSH_LOCK})
         try:
             yield FactBuffer(connection)

@@ -5,7 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _REMEMBER = text(
     "INSERT INTO buyers (member_id, first_paid_at)"
@@ -19,7 +20,7 @@ _HAS_BOUGHT = text("SELECT EXISTS (SELECT FROM buyers WHERE member_id = :member_
 class Buyers:
     """Who has bought before."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def remember(self, paid_at: Mapping[UUID, datetime]) -> None:

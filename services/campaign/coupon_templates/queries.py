@@ -5,11 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.campaign.coupon_templates.storage import OPEN, RULE_COLUMNS
 from services.campaign.coupon_templates.views import ClaimableTemplate
 from services.campaign.scopes import with_scope
+from shared.connection import Connection
 
 _CLAIMED = (
     "(SELECT count(*) FROM coupons c WHERE c.template_id = t.id AND c.member_id = CAST(:member_id AS uuid))"
@@ -24,9 +24,9 @@ _CLAIMABLE = text(
 
 
 async def claimable_templates(
-    connection: AsyncConnection, *, member_id: UUID | None, at: datetime, before: UUID, limit: int
+    connection: Connection, *, member_id: UUID | None, at: datetime, before: UUID, limit: int
 ) -> Sequence[ClaimableTemplate]:
     """Templates open to this member, or to a visitor, newest first; one statement."""
     values = {"member_id": member_id, "at": at, "before": before, "limit": limit}
-    rows = (await connection.execute(_CLAIMABLE, values)).mappings()
+    rows = await connection.execute(_CLAIMABLE, values)
     return [ClaimableTemplate.model_validate(with_scope(row)) for row in rows]

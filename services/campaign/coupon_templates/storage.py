@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.campaign.coupon_templates.domain import (
     RULE_FIELDS,
@@ -18,6 +17,7 @@ from services.campaign.coupon_templates.domain import (
 )
 from services.campaign.lifecycle import Status
 from services.campaign.scopes import with_scope
+from shared.connection import Connection, Row
 
 _TEMPLATE = (
     "audience",
@@ -80,23 +80,23 @@ _INSERT_RULE = text(
 class CouponTemplates:
     """Templates, each with the newest version of its rule."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def find(self, template_id: UUID) -> CouponTemplate | None:
         """One template."""
-        row = (await self._connection.execute(_FIND, {"id": template_id})).mappings().one_or_none()
+        row = (await self._connection.execute(_FIND, {"id": template_id})).one_or_none()
         return _template(row) if row else None
 
     async def lock(self, template_id: UUID) -> CouponTemplate | None:
         """One template; nobody claims from it or changes it until this transaction ends."""
-        row = (await self._connection.execute(_LOCK, {"id": template_id})).mappings().one_or_none()
+        row = (await self._connection.execute(_LOCK, {"id": template_id})).one_or_none()
         return _template(row) if row else None
 
     async def page(self, *, before: UUID, status: Status | None, limit: int) -> Sequence[CouponTemplate]:
         """Templates before an id, newest first."""
         values = {"before": before, "status": status, "limit": limit}
-        return [_template(row) for row in (await self._connection.execute(_PAGE, values)).mappings()]
+        return [_template(row) for row in (await self._connection.execute(_PAGE, values))]
 
     async def insert(self, template: CouponTemplate, *, at: datetime) -> None:
         """Store a new template with the first version of its rule."""
@@ -120,7 +120,7 @@ def _values(template: CouponTemplate, at: datetime) -> dict[str, Any]:
     return values | {"scope_kind": scope["kind"], "scope_ids": list(scope["ids"]), "at": at}
 
 
-def _template(row: RowMapping) -> CouponTemplate:
+def _template(row: Row) -> CouponTemplate:
     values = with_scope(row)
     rule = {name: values.pop(name) for name in RULE_FIELDS}
     rule["kind"] = CouponKind(rule["kind"])

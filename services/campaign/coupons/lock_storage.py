@@ -6,7 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 
 class LockState(StrEnum):
@@ -47,7 +48,7 @@ _END = text(
 class CouponLocks:
     """The orders' holds on coupons; always taken before the coupon itself (K12)."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def open(self, order_id: UUID, coupon_id: UUID, member_id: UUID, *, at: datetime) -> bool:

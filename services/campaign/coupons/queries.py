@@ -5,12 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.campaign.coupon_templates.storage import RULE_COLUMNS
 from services.campaign.coupons.domain import CouponState
 from services.campaign.coupons.views import CouponView
 from services.campaign.scopes import with_scope
+from shared.connection import Connection
 
 _STATE_NOW = "CASE WHEN c.state = 'available' AND c.expires_at <= :at THEN 'expired' ELSE c.state END"
 _FROM = (
@@ -25,14 +25,14 @@ _PAGE = text(
 )
 
 
-async def coupon_view(connection: AsyncConnection, coupon_id: UUID, *, at: datetime) -> CouponView:
+async def coupon_view(connection: Connection, coupon_id: UUID, *, at: datetime) -> CouponView:
     """One coupon that exists."""
-    row = (await connection.execute(_ONE, {"coupon_id": coupon_id, "at": at})).mappings().one()
+    row = (await connection.execute(_ONE, {"coupon_id": coupon_id, "at": at})).one()
     return CouponView.model_validate(with_scope(row))
 
 
 async def coupons_of(
-    connection: AsyncConnection,
+    connection: Connection,
     member_id: UUID,
     *,
     state: CouponState | None,
@@ -42,7 +42,4 @@ async def coupons_of(
 ) -> Sequence[CouponView]:
     """A member's coupons before an id, newest first; one statement."""
     values = {"member_id": member_id, "state": state, "at": at, "before": before, "limit": limit}
-    return [
-        CouponView.model_validate(with_scope(row))
-        for row in (await connection.execute(_PAGE, values)).mappings()
-    ]
+    return [CouponView.model_validate(with_scope(row)) for row in (await connection.execute(_PAGE, values))]

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.campaign.coupon_templates.storage import OPEN
 from services.campaign.coupons.domain import MOVES, Coupon, CouponState, Step
+from shared.connection import Connection, Row
 from shared.ids import new_id
 
 _COUPON = "id, template_id, member_id, state, starts_at, expires_at"
@@ -57,7 +57,7 @@ _EXPIRE = text("""
 class Coupons:
     """Members' coupons."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def claim(self, template_id: UUID, member_id: UUID, *, code: str, at: datetime) -> UUID | None:
@@ -80,12 +80,12 @@ class Coupons:
     async def lock(self, coupon_id: UUID, member_id: UUID) -> Coupon | None:
         """A coupon of this member's; nobody moves it until this transaction ends."""
         found = await self._connection.execute(_LOCK, {"id": coupon_id, "member_id": member_id})
-        row = found.mappings().one_or_none()
+        row = found.one_or_none()
         return _coupon(row) if row else None
 
     async def held_by(self, order_id: UUID) -> Coupon:
         """The coupon that an order has locked or used; nobody moves it until this transaction ends."""
-        return _coupon((await self._connection.execute(_HELD, {"order_id": order_id})).mappings().one())
+        return _coupon((await self._connection.execute(_HELD, {"order_id": order_id})).one())
 
     async def move(self, order_id: UUID, step: Step, *, at: datetime) -> Coupon:
         """Take a step with the coupon that an order's lock names, and its journal row; returns the coupon after it."""
@@ -99,13 +99,13 @@ class Coupons:
             "order_id": order_id,
             "at": at,
         }
-        return _coupon((await self._connection.execute(_MOVE, values)).mappings().one())
+        return _coupon((await self._connection.execute(_MOVE, values)).one())
 
     async def expire(self, *, at: datetime, most: int) -> int:
         """Mark coupons whose time is over; returns how many."""
         return (await self._connection.execute(_EXPIRE, {"at": at, "most": most})).rowcount
 
 
-def _coupon(row: RowMapping) -> Coupon:
+def _coupon(row: Row) -> Coupon:
     values: dict[str, Any] = dict(row)
     return Coupon(**values | {"state": CouponState(values["state"])})

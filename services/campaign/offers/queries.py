@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.campaign.coupons.domain import Coupon, CouponState
 from services.campaign.offers.domain import Line
 from services.campaign.offers.views import CouponOffer, FullReductionOffer
 from services.campaign.promotions.storage import RUNNING
 from services.campaign.scopes import with_scope
+from shared.connection import Connection, Row
 
 MOST_COUPONS = 100
 
@@ -41,15 +41,15 @@ _COUPONS = text(
 
 
 async def full_reductions_for(
-    connection: AsyncConnection, lines: Sequence[Line], *, at: datetime
+    connection: Connection, lines: Sequence[Line], *, at: datetime
 ) -> list[FullReductionOffer]:
     """The full reductions that run and are for at least one line, by id."""
-    rows = (await connection.execute(_FULL_REDUCTIONS, _cart(lines) | {"at": at})).mappings()
+    rows = await connection.execute(_FULL_REDUCTIONS, _cart(lines) | {"at": at})
     return [FullReductionOffer.model_validate(with_scope(row)) for row in rows]
 
 
 async def coupons_for(
-    connection: AsyncConnection,
+    connection: Connection,
     lines: Sequence[Line],
     *,
     member_id: UUID,
@@ -61,7 +61,7 @@ async def coupons_for(
     A scope that no line is in keeps one id, and the price engine says that the coupon is out of scope.
     """
     values = {"member_id": member_id, "coupon_id": coupon_id, "at": at, "most": MOST_COUPONS}
-    rows = (await connection.execute(_COUPONS, _cart(lines) | values)).mappings()
+    rows = await connection.execute(_COUPONS, _cart(lines) | values)
     return [(_coupon(row), CouponOffer.model_validate(with_scope(row))) for row in rows]
 
 
@@ -72,7 +72,7 @@ def _cart(lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def _coupon(row: RowMapping) -> Coupon:
+def _coupon(row: Row) -> Coupon:
     return Coupon(
         id=row["id"],
         template_id=row["template_id"],

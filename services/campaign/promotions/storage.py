@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.campaign.lifecycle import Status
 from services.campaign.promotions.domain import FullReduction, Tier
 from services.campaign.scopes import with_scope
+from shared.connection import Connection, Row
 
 _COLUMNS = "id, version, status, name, scope_kind, scope_ids, tiers, starts_at, ends_at"
 RUNNING = (
@@ -41,23 +41,23 @@ _UPDATE = text(
 class FullReductions:
     """All full reductions."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def lock(self, full_reduction_id: UUID) -> FullReduction | None:
         """One rule; nobody else changes it until this transaction ends."""
-        row = (await self._connection.execute(_LOCK, {"id": full_reduction_id})).mappings().one_or_none()
+        row = (await self._connection.execute(_LOCK, {"id": full_reduction_id})).one_or_none()
         return _full_reduction(row) if row else None
 
     async def page(self, *, before: UUID, status: Status | None, limit: int) -> Sequence[FullReduction]:
         """Rules before an id, newest first."""
         values = {"before": before, "status": status, "limit": limit}
-        return [_full_reduction(row) for row in (await self._connection.execute(_PAGE, values)).mappings()]
+        return [_full_reduction(row) for row in (await self._connection.execute(_PAGE, values))]
 
     async def running_page(self, *, at: datetime, before: UUID, limit: int) -> Sequence[FullReduction]:
         """Rules before an id that run now, newest first."""
         values = {"at": at, "before": before, "limit": limit}
-        rows = (await self._connection.execute(_RUNNING_PAGE, values)).mappings()
+        rows = await self._connection.execute(_RUNNING_PAGE, values)
         return [_full_reduction(row) for row in rows]
 
     async def insert(self, full_reduction: FullReduction, *, at: datetime) -> None:
@@ -80,7 +80,7 @@ def _values(full_reduction: FullReduction, at: datetime) -> dict[str, Any]:
     }
 
 
-def _full_reduction(row: RowMapping) -> FullReduction:
+def _full_reduction(row: Row) -> FullReduction:
     values = with_scope(row)
     tiers = tuple(Tier(**tier) for tier in values["tiers"])
     return FullReduction(**values | {"status": Status(values["status"]), "tiers": tiers})

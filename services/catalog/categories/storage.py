@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.categories.domain import CategoryInUse, CategoryNameTaken
+from shared.connection import Connection
 from shared.http.problems import Invalid
 
 _TREE_LOCK = 0x63617465
@@ -44,13 +44,13 @@ class Category:
 class Categories:
     """The whole tree: small, read and changed as one."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def all(self) -> list[Category]:
         """Every category, parents first, each shelf in its own order."""
         rows = await self._connection.execute(_ALL)
-        return [Category(**row) for row in rows.mappings()]
+        return [Category(**row) for row in rows]
 
     async def lock(self) -> dict[UUID, Category]:
         """Every category by id; nobody else changes the tree until this transaction ends."""
@@ -64,7 +64,7 @@ class Categories:
             for category in categories
         ]
         try:
-            await self._connection.execute(_SAVE, values)
+            await self._connection.execute_many(_SAVE, values)
         except IntegrityError as error:
             if "categories_name_key" in str(error.orig):
                 raise CategoryNameTaken() from error

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.catalog.categories.domain import path_below
 from services.catalog.categories.storage import Categories, Category
 from services.catalog.search.usecases import reindex_category
+from shared.connection import Connection
 from shared.database import UnitOfWork
 from shared.http.problems import Invalid, NotFound
 from shared.ids import new_id
@@ -59,7 +58,7 @@ async def remove_category(work: UnitOfWork, category_id: UUID) -> Category:
     return category
 
 
-async def category_ids_by_path(connection: AsyncConnection) -> dict[tuple[str, ...], UUID]:
+async def category_ids_by_path(connection: Connection) -> dict[tuple[str, ...], UUID]:
     """The id of every category by the names from the root down to it."""
     categories = {category.id: category for category in await Categories(connection).all()}
     return {

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.imports.rows import RowError
+from shared.connection import Connection
 
 _COLUMNS = (
     "id, file_name, sha256, state, rows_total, rows_created, rows_updated, rows_unchanged, rows_failed,"
@@ -81,7 +81,7 @@ class Progress:
 class ProductImports:
     """Uploaded files and what became of them."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, product_import: ProductImport, content: bytes, *, created_by: UUID | None) -> None:
@@ -135,4 +135,4 @@ class ProductImports:
 
     @staticmethod
     def _import(row: Any) -> ProductImport | None:
-        return ProductImport(**row._asdict() | {"state": ImportState(row.state)}) if row else None
+        return ProductImport(**dict(row) | {"state": ImportState(row.state)}) if row else None

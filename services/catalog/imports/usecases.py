@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.catalog.categories.usecases import category_ids_by_path
 from services.catalog.imports.files import records
 from services.catalog.imports.merging import Merged, Stored, merge
@@ -16,6 +14,7 @@ from services.catalog.imports.storage import ImportState, ProductImport, Product
 from services.catalog.products.domain import Sku
 from services.catalog.products.storage import Products
 from services.catalog.products.usecases import Changes, store
+from shared.connection import Connection
 from shared.database import UnitOfWork
 from shared.http.problems import NotFound
 from shared.ids import new_id
@@ -47,7 +46,7 @@ async def resume_import(work: UnitOfWork, import_id: UUID, *, at: datetime) -> P
     return product_import
 
 
-async def read_import(connection: AsyncConnection, import_id: UUID) -> list[Group]:
+async def read_import(connection: Connection, import_id: UUID) -> list[Group]:
     """The products of an uploaded file, always in the same order."""
     content = await ProductImports(connection).content(import_id)
     return await asyncio.to_thread(lambda: group_rows(records(content)))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _FIND = text(
     "SELECT content_type, etag, CASE WHEN etag = :known THEN NULL ELSE content END AS content"
@@ -31,7 +32,7 @@ class MediaFile:
 class MediaFiles:
     """Files by their path."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def find(self, path: str, *, known: str | None) -> MediaFile | None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _COLUMNS = "key, title, text, days, is_default"
 _ALL = text(f"SELECT {_COLUMNS} FROM after_sale_policies ORDER BY key")
@@ -44,7 +45,7 @@ class Policy:
 class Policies:
     """The shop's after-sale policies."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def all(self) -> list[Policy]:

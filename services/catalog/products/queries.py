@@ -7,11 +7,11 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.policies.storage import POLICY_OF_PRODUCT
 from services.catalog.products.views import OperatorProductRow
 from services.catalog.straight import Straight
+from shared.connection import Connection
 from shared.http.paging import Page, before_id, following, instant, page_of, place_after, whole_number
 
 IN_STOCK = (
@@ -134,7 +134,7 @@ async def look_up_skus(connection: Straight, sku_ids: Sequence[UUID]) -> dict[st
 
 
 async def operator_products(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
     status: str | None,
     category_id: UUID | None,
@@ -150,15 +150,15 @@ async def operator_products(
         "before": before_id(after),
         "limit": limit + 1,
     }
-    rows = (await connection.execute(_OPERATOR_LIST, values)).mappings()
+    rows = await connection.execute(_OPERATOR_LIST, values)
     items = [OperatorProductRow.model_validate(dict(row)) for row in rows]
     return page_of(items, limit, place=lambda row: row.product_id)
 
 
-async def stock_of(connection: AsyncConnection, sku_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+async def stock_of(connection: Connection, sku_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     """On hand, reserved and sold of each SKU."""
     rows = await connection.execute(_STOCK_OF_SKUS, {"sku_ids": list(sku_ids)})
-    return {row.pop("sku_id"): row for row in map(dict, rows.mappings())}
+    return {row.pop("sku_id"): row for row in map(dict, rows)}
 
 
 def _raw(json: str | None) -> Any:

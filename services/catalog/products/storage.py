@@ -6,9 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping, TextClause, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.products.domain import (
     Product,
@@ -18,6 +17,7 @@ from services.catalog.products.domain import (
     Sku,
     SkuCodeTaken,
 )
+from shared.connection import Connection, Row
 from shared.http.problems import Invalid
 
 _PRODUCT = ", ".join(field.name for field in fields(Product))
@@ -72,28 +72,28 @@ _COUNT_SALES = text(
 class Products:
     """Products together with their SKUs."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def find(self, product_id: UUID) -> Product | None:
         """One product."""
-        row = (await self._connection.execute(_FIND, {"id": product_id})).mappings().one_or_none()
+        row = (await self._connection.execute(_FIND, {"id": product_id})).one_or_none()
         return _product(row) if row else None
 
     async def lock(self, product_id: UUID) -> Product | None:
         """One product; nobody else changes it until this transaction ends."""
-        row = (await self._connection.execute(_LOCK, {"id": product_id})).mappings().one_or_none()
+        row = (await self._connection.execute(_LOCK, {"id": product_id})).one_or_none()
         return _product(row) if row else None
 
     async def lock_by_codes(self, codes: Sequence[str]) -> dict[str, Product]:
         """The products with these codes, locked in key order (K12)."""
         rows = await self._connection.execute(_LOCK_BY_CODES, {"codes": list(codes)})
-        return {row["product_code"]: _product(row) for row in rows.mappings()}
+        return {row["product_code"]: _product(row) for row in rows}
 
     async def skus_of(self, *product_ids: UUID) -> list[Sku]:
         """All SKUs of these products, in the order in which they were made."""
         rows = await self._connection.execute(_SKUS_OF, {"product_ids": list(product_ids)})
-        return [Sku(**row) for row in rows.mappings()]
+        return [Sku(**row) for row in rows]
 
     async def owners_of(self, sku_codes: Sequence[str]) -> dict[str, UUID]:
         """The products of the SKUs with these codes."""
@@ -151,5 +151,5 @@ def _refusal(reason: str) -> Exception:
     return Invalid("There is no such after-sale policy.")
 
 
-def _product(row: RowMapping) -> Product:
+def _product(row: Row) -> Product:
     return Product(**dict(row) | {"status": ProductStatus(row["status"])})

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.catalog.straight import Straight
+from shared.connection import Connection
 
 MOST_HITS = 200
 
@@ -42,15 +41,15 @@ class Hits:
 class SearchEngine(Protocol):
     """Keeps documents, within the transaction it is given, and finds them, without one."""
 
-    async def index(self, connection: AsyncConnection, documents: Sequence[Document]) -> None:
+    async def index(self, connection: Connection, documents: Sequence[Document]) -> None:
         """Add documents, or replace those of the same products."""
         ...
 
-    async def rank_by_sales(self, connection: AsyncConnection, product_ids: Collection[UUID]) -> None:
+    async def rank_by_sales(self, connection: Connection, product_ids: Collection[UUID]) -> None:
         """Take over how often products were sold."""
         ...
 
-    async def remove(self, connection: AsyncConnection, product_ids: Collection[UUID]) -> None:
+    async def remove(self, connection: Connection, product_ids: Collection[UUID]) -> None:
         """Forget documents."""
         ...
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.search.engine import MOST_HITS, Document, Hit, Hits
 from services.catalog.search.terms import SuggestionTerms, known_terms, terms_beginning, terms_like
@@ -23,6 +22,7 @@ from services.catalog.search.words import (
     tokens_of,
 )
 from services.catalog.straight import Straight
+from shared.connection import Connection
 
 FEW_HITS = 10
 """With fewer hits than this, a query is cut into words that need not stand together."""
@@ -60,7 +60,7 @@ _FIND_SIMILAR = _find("10 * (SELECT count(*) FROM unnest($3::text[]) AS c WHERE 
 class PostgresSearch:
     """Documents and suggestion terms in the catalog's own database, changed with the products themselves."""
 
-    async def index(self, connection: AsyncConnection, documents: Sequence[Document]) -> None:
+    async def index(self, connection: Connection, documents: Sequence[Document]) -> None:
         if not documents:
             return
         rows = [_row(document) for document in documents]
@@ -69,10 +69,10 @@ class PostgresSearch:
         new = [term for row in rows for term in row["terms"]]
         await SuggestionTerms(connection).recount(gone=old, come=new)
 
-    async def rank_by_sales(self, connection: AsyncConnection, product_ids: Collection[UUID]) -> None:
+    async def rank_by_sales(self, connection: Connection, product_ids: Collection[UUID]) -> None:
         await connection.execute(_RANK, {"ids": list(product_ids)})
 
-    async def remove(self, connection: AsyncConnection, product_ids: Collection[UUID]) -> None:
+    async def remove(self, connection: Connection, product_ids: Collection[UUID]) -> None:
         if not product_ids:
             return
         old = await self._old_terms(connection, product_ids)
@@ -122,7 +122,7 @@ class PostgresSearch:
             return []
         return [Hit(*row) for row in await connection.fetch(_FIND_SIMILAR, condition, [], parts)]
 
-    async def _old_terms(self, connection: AsyncConnection, product_ids: Collection[UUID]) -> list[str]:
+    async def _old_terms(self, connection: Connection, product_ids: Collection[UUID]) -> list[str]:
         rows = await connection.execute(_OLD_TERMS, {"ids": sorted(product_ids)})
         return [term for terms in rows.scalars() for term in terms]
 

@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.products.queries import CARD, IN_STOCK
 from services.catalog.search.engine import Hits
 from services.catalog.straight import Straight
+from shared.connection import Connection
 from shared.http.paging import following, place_after, whole_number
 
 _CARDS = f"""
@@ -47,12 +47,10 @@ async def hot_queries(connection: Straight, *, since: date, limit: int) -> list[
     return [row[0] for row in await connection.fetch(_HOT, since, limit)]
 
 
-async def queries_without_result(
-    connection: AsyncConnection, *, since: date, limit: int
-) -> list[dict[str, Any]]:
+async def queries_without_result(connection: Connection, *, since: date, limit: int) -> list[dict[str, Any]]:
     """What people searched for in vain, the most wanted first."""
     rows = await connection.execute(_WITHOUT_RESULT, {"since": since, "limit": limit})
-    return [dict(row) for row in rows.mappings()]
+    return [dict(row) for row in rows]
 
 
 async def own_queries(connection: Straight, member_id: UUID, beginning: str, *, limit: int) -> list[str]:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.search.pinyin import sound_of
 from services.catalog.straight import Straight
+from shared.connection import Connection
 
 _KNOWN = "SELECT term FROM suggestion_terms WHERE term = ANY($1::text[])"
 _STORED = text("SELECT term FROM suggestion_terms WHERE term = ANY(:terms)")
@@ -45,7 +45,7 @@ _CLOSE = 3
 class SuggestionTerms:
     """The shop's own vocabulary."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def recount(self, *, gone: Iterable[str], come: Iterable[str]) -> None:

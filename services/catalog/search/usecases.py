@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.catalog.search.engine import Document, SearchEngine
 from services.catalog.search.postgres import PostgresSearch
+from shared.connection import Connection, Row
 from shared.database import UnitOfWork
 
 engine: SearchEngine = PostgresSearch()
@@ -30,7 +29,7 @@ _BELOW = text("""
 _FORGET = text("DELETE FROM search_history WHERE member_id = :member_id")
 
 
-async def index_products(connection: AsyncConnection, product_ids: Sequence[UUID]) -> None:
+async def index_products(connection: Connection, product_ids: Sequence[UUID]) -> None:
     """Make products findable as they are now; those not on sale are forgotten."""
     documents = [_document(row) for row in await connection.execute(_ON_SALE, {"ids": list(product_ids)})]
     await engine.index(connection, documents)
@@ -43,20 +42,18 @@ async def reindex_category(work: UnitOfWork, category_id: UUID, *, at: datetime)
     await work.timers.set(REINDEX, str(category_id), due_at=at)
 
 
-async def products_below(
-    connection: AsyncConnection, category_id: UUID, *, after: UUID, limit: int
-) -> list[UUID]:
+async def products_below(connection: Connection, category_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
     """The ids of products in a category or below it, in order."""
     values = {"category_id": category_id, "after": after, "limit": limit}
     return list((await connection.execute(_BELOW, values)).scalars())
 
 
-async def forget_history(connection: AsyncConnection, member_id: UUID) -> None:
+async def forget_history(connection: Connection, member_id: UUID) -> None:
     """Forget what a member searched for."""
     await connection.execute(_FORGET, {"member_id": member_id})
 
 
-def _document(row: Row[Any]) -> Document:
+def _document(row: Row) -> Document:
     terms = [*row.keywords, *row.categories, *([row.brand] if row.brand else [])]
     texts = [*terms, row.subtitle or "", *(row.attributes or ()), row.product_code, *(row.sku_codes or ())]
     return Document(row.id, row.name, texts, terms, row.sales)

@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.http.bodies import View
 from shared.http.paging import Page, following, place_after, whole_number
 
@@ -40,7 +40,7 @@ class StockMovement(View):
     moved_at: datetime
 
 
-async def stock_level(connection: AsyncConnection, sku_id: UUID) -> StockLevel | None:
+async def stock_level(connection: Connection, sku_id: UUID) -> StockLevel | None:
     """The numbers of one SKU."""
     row = (await connection.execute(_LEVEL, {"sku_id": sku_id})).one_or_none()
     if row is None:
@@ -55,12 +55,12 @@ async def stock_level(connection: AsyncConnection, sku_id: UUID) -> StockLevel |
 
 
 async def stock_movements(
-    connection: AsyncConnection, sku_id: UUID, *, after: str | None, limit: int
+    connection: Connection, sku_id: UUID, *, after: str | None, limit: int
 ) -> Page[StockMovement]:
     """One page of a SKU's ledger, newest first."""
     (before,) = place_after(after, whole_number(below=2**63)) or [_BEYOND_EVERY_ID]
     values = {"sku_id": sku_id, "before": before, "limit": limit + 1}
-    rows = [dict(row) for row in (await connection.execute(_MOVEMENTS, values)).mappings()]
+    rows = [dict(row) for row in (await connection.execute(_MOVEMENTS, values))]
     return Page(
         items=[StockMovement.model_validate(row) for row in rows[:limit]],
         next=following(rows, limit, place=lambda row: row["id"]),

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.stock.domain import Move, ReservationState, Shortage
 from services.catalog.straight import Straight
+from shared.connection import Connection
 from shared.http.problems import Busy
 
 MAX_ON_HAND = 1_000_000_000
@@ -134,7 +134,7 @@ async def found_reservation(
 class Stock:
     """Levels and reservations of all SKUs."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def states(self, order_ids: Sequence[UUID]) -> dict[UUID, ReservationState]:

@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.addresses.domain import MOST_ADDRESSES, TooManyAddresses
+from shared.connection import Connection
 from shared.http.problems import NotFound
 
 _COLUMNS = "id, details_sealed, is_default"
@@ -47,7 +47,7 @@ class Stored:
 class Addresses:
     """The address books of one transaction; whoever changes one has locked its member."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def all(self, member_id: UUID) -> Sequence[Stored]:

@@ -4,9 +4,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.consents.domain import Agreement, Consent, Purpose
+from shared.connection import Connection
 
 _AGREEMENT = text(
     "SELECT version, title, body, effective_at FROM privacy_agreements"
@@ -27,7 +27,7 @@ _APPEND = text(
 class Consents:
     """The consents of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def agreement(self, *, at: datetime) -> Agreement:

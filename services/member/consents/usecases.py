@@ -3,8 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.member.consents.domain import (
     REQUIRES,
     Agreement,
@@ -15,10 +13,11 @@ from services.member.consents.domain import (
 )
 from services.member.consents.storage import Consents
 from services.member.members.usecases import lock_member
+from shared.connection import Connection
 from shared.database import UnitOfWork
 
 
-async def live_consents(connection: AsyncConnection, member_id: UUID) -> list[Consent]:
+async def live_consents(connection: Connection, member_id: UUID) -> list[Consent]:
     """What a member agrees to, in the versions they agreed to."""
     return await Consents(connection).live(member_id)
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.levels.domain import Level, Perk, PerkKind
+from shared.connection import Connection
 from shared.http.problems import NotFound
 from shared.ids import new_id
 
@@ -40,7 +40,7 @@ class GrowthKind(StrEnum):
 class Levels:
     """The shop's levels, lowest first."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def all(self) -> list[Level]:
@@ -68,13 +68,13 @@ class Levels:
             | {"position": position, "perks": orjson.dumps(level.document()["perks"]).decode()}
             for position, level in enumerate(levels, start=1)
         ]
-        await self._connection.execute(_ADD, rows)
+        await self._connection.execute_many(_ADD, rows)
 
 
 class Growth:
     """The growth of members: an append-only ledger and its balance."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def open(self, member_id: UUID) -> None:

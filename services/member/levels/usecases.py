@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.member.levels.domain import Level, check_levels, level_of
 from services.member.levels.storage import Growth, GrowthKind, Levels
+from shared.connection import Connection
 from shared.database import UnitOfWork
 from shared.events import LevelChanged
 from shared.http.identity import Principal
 
 
-async def shop_levels(connection: AsyncConnection) -> list[Level]:
+async def shop_levels(connection: Connection) -> list[Level]:
     """The shop's levels, lowest first."""
     return await Levels(connection).all()
 

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
 from pydantic import BeforeValidator, Field
-from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.addresses.domain import open_contact
 from services.member.addresses.views import ContactView
@@ -22,6 +20,7 @@ from services.member.members.usecases import change_profile
 from services.member.phones.domain import open_masked
 from services.member.resources import Own
 from shared.clock import shop_day
+from shared.connection import Connection, Row
 from shared.crypto import FieldKeys
 from shared.database import reading
 from shared.http.app import service_router
@@ -173,7 +172,7 @@ async def member_contact(member_id: UUID, resources: Own) -> ContactOfMember:
         return ContactOfMember(wechat_openid=await openid_of(connection, member_id, appid=resources.appid))
 
 
-async def _me(connection: AsyncConnection, keys: FieldKeys, member_id: UUID) -> MeView:
+async def _me(connection: Connection, keys: FieldKeys, member_id: UUID) -> MeView:
     row = await overview(connection, member_id)
     level = level_of(await shop_levels(connection), row.growth)
     return MeView(
@@ -189,7 +188,7 @@ async def _me(connection: AsyncConnection, keys: FieldKeys, member_id: UUID) -> 
     )
 
 
-def _member_view(row: Row[Any], levels: Sequence[Level], keys: FieldKeys) -> MemberView:
+def _member_view(row: Row, levels: Sequence[Level], keys: FieldKeys) -> MemberView:
     level = level_of(levels, row.growth)
     return MemberView(
         member_id=row.id,

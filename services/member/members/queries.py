@@ -1,12 +1,11 @@
 """Reading members together with their level, points and phone."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
+from shared.connection import Connection, Row
 from shared.http.problems import NotFound
 
 _OVERVIEW = (
@@ -25,7 +24,7 @@ _STANDING = text(
 _OPENID = text("SELECT openid FROM wechat_identities WHERE member_id = :id AND appid = :appid")
 
 
-async def overview(connection: AsyncConnection, member_id: UUID) -> Row[Any]:
+async def overview(connection: Connection, member_id: UUID) -> Row:
     """A member with level, points and phone; raises NotFound."""
     row = (await connection.execute(_ONE, {"id": member_id})).one_or_none()
     if row is None:
@@ -33,12 +32,12 @@ async def overview(connection: AsyncConnection, member_id: UUID) -> Row[Any]:
     return row
 
 
-async def newest_first(connection: AsyncConnection, *, before: UUID, limit: int) -> Sequence[Row[Any]]:
+async def newest_first(connection: Connection, *, before: UUID, limit: int) -> Sequence[Row]:
     """Members registered before one, the newest first."""
-    return (await connection.execute(_PAGE, {"before": before, "limit": limit})).all()
+    return await connection.execute(_PAGE, {"before": before, "limit": limit})
 
 
-async def standing(connection: AsyncConnection, member_id: UUID) -> Row[Any]:
+async def standing(connection: Connection, member_id: UUID) -> Row:
     """What checkout needs of a member, in one row; raises NotFound."""
     row = (await connection.execute(_STANDING, {"id": member_id})).one_or_none()
     if row is None:
@@ -46,7 +45,7 @@ async def standing(connection: AsyncConnection, member_id: UUID) -> Row[Any]:
     return row
 
 
-async def openid_of(connection: AsyncConnection, member_id: UUID, *, appid: str) -> str:
+async def openid_of(connection: Connection, member_id: UUID, *, appid: str) -> str:
     """The member's openid in one mini-program; raises NotFound."""
     openid: str | None = (
         await connection.execute(_OPENID, {"id": member_id, "appid": appid})

@@ -4,8 +4,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.http.problems import NotFound
 
 _ADD = text("INSERT INTO members (id, scene, registered_at) VALUES (:id, :scene, :at)")
@@ -16,7 +16,7 @@ _CHANGE = text("UPDATE members SET nickname = :nickname, birthday_on = :birthday
 class Members:
     """The members of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, member_id: UUID, *, scene: str | None, at: datetime) -> None:

@@ -4,9 +4,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.order_rewards.domain import OrderReward, Reversal
+from shared.connection import Connection
 
 _ADD = text(
     "INSERT INTO order_rewards (order_id, member_id, goods_fen, earn_points_per_yuan, growth_per_yuan,"
@@ -33,7 +33,7 @@ _HAS_REFUND = text("SELECT EXISTS (SELECT FROM order_refunds WHERE refund_id = :
 class OrderRewards:
     """The rewarded orders of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, reward: OrderReward, *, at: datetime) -> bool:

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.phones.domain import PhoneTaken
+from shared.connection import Connection
 
 _INDEX = text("SELECT phone_index FROM phones WHERE member_id = :member_id")
 _BIND = text(
@@ -21,7 +21,7 @@ _UNBIND = text("DELETE FROM phones WHERE member_id = :member_id")
 class Phones:
     """The phones of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def index_of(self, member_id: UUID) -> bytes | None:

@@ -6,8 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.http.problems import Problem
 
 _CLAIM = text(
@@ -61,7 +61,7 @@ class Hold:
 class PointsHolds:
     """The holds of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def claim(self, hold: Hold, *, at: datetime) -> bool:

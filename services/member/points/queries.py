@@ -1,12 +1,11 @@
 """Reading a member's points."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
+from shared.connection import Connection, Row
 from shared.http.problems import NotFound
 
 _OVERVIEW = text(
@@ -25,7 +24,7 @@ _ENTRIES = text(
 )
 
 
-async def points_overview(connection: AsyncConnection, member_id: UUID) -> Row[Any]:
+async def points_overview(connection: Connection, member_id: UUID) -> Row:
     """A member's balance, what points are worth, and what expires next; raises NotFound."""
     row = (await connection.execute(_OVERVIEW, {"member_id": member_id})).one_or_none()
     if row is None:
@@ -34,8 +33,8 @@ async def points_overview(connection: AsyncConnection, member_id: UUID) -> Row[A
 
 
 async def spendable_entries(
-    connection: AsyncConnection, member_id: UUID, *, before: UUID, limit: int
-) -> Sequence[Row[Any]]:
+    connection: Connection, member_id: UUID, *, before: UUID, limit: int
+) -> Sequence[Row]:
     """What moved a member's spendable points, the newest first."""
     values = {"member_id": member_id, "before": before, "limit": limit}
-    return (await connection.execute(_ENTRIES, values)).all()
+    return await connection.execute(_ENTRIES, values)

@@ -5,9 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.member.points.domain import Balance, PointRules, Source, Transfer
+from shared.connection import Connection
 from shared.http.problems import NotFound
 
 _OPEN = text("INSERT INTO points_accounts (member_id) VALUES (:member_id)")
@@ -64,7 +64,7 @@ _PUT_RULES = text(
 class PointsBook:
     """The points of one transaction; a member's balance is locked before it is moved."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def open(self, member_id: UUID) -> None:
@@ -131,13 +131,13 @@ class PointsBook:
 
     async def members_with_due_points(self, *, at: datetime, limit: int) -> Sequence[UUID]:
         """Members of whose points some expire now."""
-        return (await self._connection.execute(_EXPIRING, {"at": at, "limit": limit})).scalars().all()
+        return (await self._connection.execute(_EXPIRING, {"at": at, "limit": limit})).scalars()
 
 
 class RuleBook:
     """The shop's one row of point rules."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def rules(self) -> PointRules:

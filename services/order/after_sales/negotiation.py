@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.after_sales.domain import ENDED, AfterSale, WrongAfterSaleStatus
 from services.order.orders.domain import Actor
+from shared.connection import Connection
 from shared.crypto import FieldKeys
 from shared.ids import new_id
 
@@ -44,7 +44,7 @@ class Message:
 
 
 async def say(
-    connection: AsyncConnection,
+    connection: Connection,
     keys: FieldKeys,
     after_sale_id: UUID,
     said: Said,
@@ -70,7 +70,7 @@ async def say(
 
 
 async def said_about(
-    connection: AsyncConnection, keys: FieldKeys, after_sale_id: UUID, *, before: UUID, limit: int
+    connection: Connection, keys: FieldKeys, after_sale_id: UUID, *, before: UUID, limit: int
 ) -> list[Message]:
     """The messages of a negotiation, latest first."""
     asked = {"after_sale_id": after_sale_id, "before": before, "limit": limit}

@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.after_sales.domain import (
     DECIDED,
@@ -19,6 +18,7 @@ from services.order.after_sales.storage import COLUMNS, AfterSales, to_after_sal
 from services.order.orders.storage import Orders
 from services.order.pricing import RefundQuote, load_quote
 from services.order.refunds.domain import RefundStatus, amounts
+from shared.connection import Connection
 
 _PAGE = text(
     f"SELECT {COLUMNS} FROM after_sales JOIN orders ON orders.id = after_sales.order_id"
@@ -83,20 +83,20 @@ class Whole:
 
 
 async def page_of_after_sales(
-    connection: AsyncConnection, wanted: AfterSaleFilter, *, before: UUID, limit: int
+    connection: Connection, wanted: AfterSaleFilter, *, before: UUID, limit: int
 ) -> list[Whole]:
     """The requests somebody looks for, latest first."""
     asked = asdict(wanted) | {"before": before, "limit": limit}
-    rows = (await connection.execute(_PAGE, asked)).mappings()
+    rows = await connection.execute(_PAGE, asked)
     return await _whole(connection, [to_after_sale(row) for row in rows])
 
 
-async def whole(connection: AsyncConnection, after_sale: AfterSale) -> Whole:
+async def whole(connection: Connection, after_sale: AfterSale) -> Whole:
     """A request with its lines and its refund."""
     return (await _whole(connection, [after_sale]))[0]
 
 
-async def expected_refund(connection: AsyncConnection, found: Whole) -> RefundQuote | None:
+async def expected_refund(connection: Connection, found: Whole) -> RefundQuote | None:
     """What an undecided request would bring back now; None for an exchange, and once it is decided."""
     after_sale = found.after_sale
     if after_sale.kind is AfterSaleKind.EXCHANGE or after_sale.status in DECIDED:
@@ -111,12 +111,12 @@ async def expected_refund(connection: AsyncConnection, found: Whole) -> RefundQu
     )
 
 
-async def timeline(connection: AsyncConnection, after_sale_id: UUID) -> list[Step]:
+async def timeline(connection: Connection, after_sale_id: UUID) -> list[Step]:
     """The request's history."""
     return [Step(*row) for row in await connection.execute(_TIMELINE, {"id": after_sale_id})]
 
 
-async def _whole(connection: AsyncConnection, after_sales: Sequence[AfterSale]) -> list[Whole]:
+async def _whole(connection: Connection, after_sales: Sequence[AfterSale]) -> list[Whole]:
     lines = await AfterSales(connection).lines_of([each.id for each in after_sales])
     refunds = await _refunds(connection, [each.refund_id for each in after_sales if each.refund_id])
     return [
@@ -125,7 +125,7 @@ async def _whole(connection: AsyncConnection, after_sales: Sequence[AfterSale]) 
     ]
 
 
-async def _refunds(connection: AsyncConnection, refund_ids: Sequence[UUID]) -> Mapping[UUID, GivenBack]:
+async def _refunds(connection: Connection, refund_ids: Sequence[UUID]) -> Mapping[UUID, GivenBack]:
     if not refund_ids:
         return {}
     rows = await connection.execute(_REFUNDS, {"ids": list(refund_ids)})

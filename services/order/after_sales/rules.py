@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.after_sales.domain import AfterSaleStatus
+from shared.connection import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,13 @@ _LOCKED = text(f"SELECT {', '.join(_NAMES)} FROM after_sale_rules FOR UPDATE")
 _SET = text(f"UPDATE after_sale_rules SET {', '.join(f'{name} = :{name}' for name in _NAMES)}")
 
 
-async def after_sale_rules(connection: AsyncConnection) -> AfterSaleRules:
+async def after_sale_rules(connection: Connection) -> AfterSaleRules:
     """The rules in force."""
-    return AfterSaleRules(**(await connection.execute(_RULES)).mappings().one())
+    return AfterSaleRules(**(await connection.execute(_RULES)).one())
 
 
-async def change_after_sale_rules(connection: AsyncConnection, rules: AfterSaleRules) -> AfterSaleRules:
+async def change_after_sale_rules(connection: Connection, rules: AfterSaleRules) -> AfterSaleRules:
     """Replace the rules for steps taken from now on; returns the former ones."""
-    before = AfterSaleRules(**(await connection.execute(_LOCKED)).mappings().one())
+    before = AfterSaleRules(**(await connection.execute(_LOCKED)).one())
     await connection.execute(_SET, asdict(rules))
     return before

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.after_sales.domain import (
     AfterSale,
@@ -18,6 +17,7 @@ from services.order.after_sales.domain import (
 )
 from services.order.orders.domain import Actor
 from services.order.orders.storage import ConcurrentChange
+from shared.connection import Connection
 from shared.http.problems import NotFound
 
 _STORED = [field.name for field in fields(AfterSale) if field.name != "order_number"]
@@ -66,7 +66,7 @@ _INSPECT = text(
 class AfterSales:
     """The after-sale requests of one transaction or reading."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def next_number(self, order_id: UUID) -> int:
@@ -77,7 +77,7 @@ class AfterSales:
     async def add(self, after_sale: AfterSale, lines: Sequence[AfterSaleLine], *, by: Actor) -> None:
         """Write a new request down with its lines and its first step."""
         await self._connection.execute(_ADD, asdict(after_sale))
-        await self._connection.execute(
+        await self._connection.execute_many(
             _ADD_LINE,
             [
                 {
@@ -95,16 +95,18 @@ class AfterSales:
     async def find(self, after_sale_id: UUID, *, member_id: UUID | None = None) -> AfterSale:
         """The request, of this member when one is named; raises NotFound (SEC9)."""
         found = await self._connection.execute(_FIND, {"id": after_sale_id, "member_id": member_id})
-        return to_after_sale(found.mappings().one_or_none())
+        return to_after_sale(found.one_or_none())
 
     async def lock(self, after_sale_id: UUID) -> AfterSale:
         """The request, kept from others until the transaction ends; raises NotFound. Its order is locked before."""
         found = await self._connection.execute(_LOCK, {"id": after_sale_id})
-        return to_after_sale(found.mappings().one_or_none())
+        return to_after_sale(found.one_or_none())
 
     async def of_refund(self, refund_id: UUID) -> UUID | None:
         """The request that a refund is for."""
-        return (await self._connection.execute(_OF_REFUND, {"refund_id": refund_id})).scalar_one_or_none()
+        found = await self._connection.execute(_OF_REFUND, {"refund_id": refund_id})
+        after_sale_id: UUID | None = found.scalar_one_or_none()
+        return after_sale_id
 
     async def save(
         self,
@@ -133,7 +135,7 @@ class AfterSales:
 
     async def inspect(self, after_sale_id: UUID, restockable: Mapping[UUID, int]) -> None:
         """Note how many of the units that came back can be sold again, by line."""
-        await self._connection.execute(
+        await self._connection.execute_many(
             _INSPECT,
             [
                 {

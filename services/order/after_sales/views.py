@@ -4,12 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.order.after_sales.domain import AfterSale, AfterSaleKind, AfterSaleReason, AfterSaleStatus
 from services.order.after_sales.negotiation import Message
 from services.order.after_sales.queries import Whole, expected_refund, timeline, whole
 from services.order.refunds.domain import RefundStatus
+from shared.connection import Connection
 from shared.http.bodies import View
 
 
@@ -149,7 +148,7 @@ class OperatorMessageView(MessageView):
         return cls(**_said(message), author_id=message.author_id)
 
 
-async def detail(connection: AsyncConnection, after_sale: AfterSale) -> AfterSaleDetailView:
+async def detail(connection: Connection, after_sale: AfterSale) -> AfterSaleDetailView:
     """A request for its member."""
     found = await whole(connection, after_sale)
     steps = await timeline(connection, after_sale.id)
@@ -160,7 +159,7 @@ async def detail(connection: AsyncConnection, after_sale: AfterSale) -> AfterSal
     )
 
 
-async def operator_detail(connection: AsyncConnection, after_sale: AfterSale) -> OperatorAfterSaleDetailView:
+async def operator_detail(connection: Connection, after_sale: AfterSale) -> OperatorAfterSaleDetailView:
     """A request for operators."""
     found = await whole(connection, after_sale)
     steps = await timeline(connection, after_sale.id)
@@ -172,7 +171,7 @@ async def operator_detail(connection: AsyncConnection, after_sale: AfterSale) ->
     )
 
 
-async def _expected(connection: AsyncConnection, found: Whole) -> ExpectedRefundView | None:
+async def _expected(connection: Connection, found: Whole) -> ExpectedRefundView | None:
     expected = await expected_refund(connection, found)
     return None if expected is None else ExpectedRefundView.model_validate(expected)
 

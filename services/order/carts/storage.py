@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.carts.domain import MAX_LINES, CartLine
+from shared.connection import Connection
 
 _LINE = ", ".join(field.name for field in fields(CartLine))
 
@@ -33,13 +33,13 @@ _REMOVE = text("DELETE FROM cart_lines WHERE member_id = :member_id AND sku_id =
 class Carts:
     """The carts of one transaction or reading."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def lines(self, member_id: UUID) -> list[CartLine]:
         """A member's cart, latest first."""
         rows = await self._connection.execute(_ALL, {"member_id": member_id})
-        return [CartLine(**row) for row in rows.mappings()]
+        return [CartLine(**row) for row in rows]
 
     async def change(self, member_id: UUID, sku_id: UUID, *, quantity: int, is_selected: bool) -> bool:
         """Change a line; False when there is none."""

@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.order.clients.member import Address
 from services.order.orders.storage import Orders
+from shared.connection import Connection
 from shared.crypto import FieldKeys
 
 
@@ -20,7 +19,7 @@ def unseal(keys: FieldKeys, sealed: str, *, order_id: UUID) -> Address:
 
 
 async def last_sent_to(
-    connection: AsyncConnection, keys: FieldKeys, *, member_id: UUID, address_id: UUID
+    connection: Connection, keys: FieldKeys, *, member_id: UUID, address_id: UUID
 ) -> Address | None:
     """The member's address as an earlier order went to it."""
     sent = await Orders(connection).last_sent_to(member_id, address_id)

@@ -4,8 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.order.checkout.views import StepView
 from services.order.clients.member import Address
 from services.order.orders.addresses import unseal
@@ -17,6 +15,7 @@ from services.order.pricing import load_quote
 from services.order.refunds.storage import Refunds
 from services.order.refunds.views import OperatorRefundView, RefundView, operator_refunds, refunds_of
 from services.order.shipments.views import OperatorShipmentView, ShipmentView, shipments_of
+from shared.connection import Connection
 from shared.crypto import FieldKeys, mask_phone
 from shared.http.bodies import View
 
@@ -63,7 +62,7 @@ class OperatorOrderDetailView(OperatorOrderView):
     refunds: list[OperatorRefundView]
 
 
-async def detail(connection: AsyncConnection, keys: FieldKeys, order: Order) -> OrderDetailView:
+async def detail(connection: Connection, keys: FieldKeys, order: Order) -> OrderDetailView:
     """An order for its member."""
     return OrderDetailView(
         **await _common(connection, keys, order),
@@ -77,7 +76,7 @@ async def detail(connection: AsyncConnection, keys: FieldKeys, order: Order) -> 
 
 
 async def operator_detail(
-    connection: AsyncConnection, keys: FieldKeys, order: Order, *, roles: frozenset[str]
+    connection: Connection, keys: FieldKeys, order: Order, *, roles: frozenset[str]
 ) -> OperatorOrderDetailView:
     """An order for an operator with these roles."""
     common = await _common(connection, keys, order)
@@ -107,7 +106,7 @@ def masked(address: Address) -> Address:
     )
 
 
-async def _common(connection: AsyncConnection, keys: FieldKeys, order: Order) -> dict[str, Any]:
+async def _common(connection: Connection, keys: FieldKeys, order: Order) -> dict[str, Any]:
     orders = Orders(connection)
     quote = load_quote(await orders.quote(order.id))
     sealed = await orders.address_sealed(order.id)

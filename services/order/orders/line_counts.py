@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 MAX_REQUESTS = 5
 """So many after-sale requests may name one line (domain.md)."""
@@ -62,7 +63,7 @@ class ClaimedUnits:
     held_back_quantity: int
 
 
-async def count_shipped(connection: AsyncConnection, shipped: Sequence[tuple[UUID, int]]) -> None:
+async def count_shipped(connection: Connection, shipped: Sequence[tuple[UUID, int]]) -> None:
     """Count units of lines as shipped; raises NotSoMany."""
     for order_line_id, quantity in sorted(shipped):
         done = await connection.execute(_SHIP, {"id": order_line_id, "quantity": quantity})
@@ -70,7 +71,7 @@ async def count_shipped(connection: AsyncConnection, shipped: Sequence[tuple[UUI
             raise NotSoMany(f"line {order_line_id} has no {quantity} units to ship")
 
 
-async def count_refunded(connection: AsyncConnection, back: Sequence[UnitsBack]) -> None:
+async def count_refunded(connection: Connection, back: Sequence[UnitsBack]) -> None:
     """Count units of lines as refunded, some of them as never to be shipped; raises NotSoMany."""
     for units in sorted(back, key=lambda units: units.order_line_id):
         done = await connection.execute(
@@ -87,7 +88,7 @@ async def count_refunded(connection: AsyncConnection, back: Sequence[UnitsBack])
             raise NotSoMany(f"line {units.order_line_id} has no {units.quantity} units to refund")
 
 
-async def count_claimed(connection: AsyncConnection, claimed: Sequence[ClaimedUnits]) -> None:
+async def count_claimed(connection: Connection, claimed: Sequence[ClaimedUnits]) -> None:
     """Claim units of lines for an after-sale request; raises NotSoMany."""
     for units in sorted(claimed, key=lambda units: units.order_line_id):
         done = await connection.execute(_CLAIM, _claim(units))
@@ -95,13 +96,13 @@ async def count_claimed(connection: AsyncConnection, claimed: Sequence[ClaimedUn
             raise NotSoMany(f"line {units.order_line_id} has no {units.quantity} units to claim")
 
 
-async def count_unclaimed(connection: AsyncConnection, claimed: Sequence[ClaimedUnits]) -> None:
+async def count_unclaimed(connection: Connection, claimed: Sequence[ClaimedUnits]) -> None:
     """Let units go that an after-sale request claimed."""
     for units in sorted(claimed, key=lambda units: units.order_line_id):
         await connection.execute(_UNCLAIM, _claim(units))
 
 
-async def is_claimed(connection: AsyncConnection, order_id: UUID) -> bool:
+async def is_claimed(connection: Connection, order_id: UUID) -> bool:
     """Whether an after-sale request of the order is not decided."""
     return bool((await connection.execute(_IS_CLAIMED, {"order_id": order_id})).scalar_one())
 

@@ -2,36 +2,47 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.order.orders.domain import MAX_UNPAID_ORDERS, BoughtLine, Order
 from services.order.orders.storage import to_order
+from shared.connection import Connection
+from shared.database import reading
+from shared.ids import new_id
+from shared.telemetry import traceparent
 
 _ORDER = ", ".join(field.name for field in fields(Order))
 _LINE = ", ".join(field.name for field in fields(BoughtLine))
 _BOUGHT = ", ".join(f"line.{field.name}" for field in fields(BoughtLine))
 
-_FREE_SLOT = text(
-    "SELECT min(slot) FROM generate_series(1, CAST(:slots AS integer)) AS slot"
-    " WHERE NOT EXISTS (SELECT FROM orders WHERE member_id = :member_id AND unpaid_slot = slot)"
-)
 _CREATE = text(
-    f"WITH placed AS (INSERT INTO orders ({_ORDER}, unpaid_slot, price_request, quote, address_id, address_sealed,"
-    f" idempotency_key, request_hash) VALUES ({', '.join(f':{field.name}' for field in fields(Order))}, :unpaid_slot,"
+    "WITH free AS (SELECT min(slot) AS slot FROM generate_series(1, CAST(:slots AS integer)) AS slot WHERE NOT EXISTS"
+    "  (SELECT FROM orders o WHERE o.member_id = CAST(:member_id AS uuid) AND o.unpaid_slot = slot)),"
+    f" placed AS (INSERT INTO orders ({_ORDER}, unpaid_slot, price_request, quote, address_id, address_sealed,"
+    f" idempotency_key, request_hash) SELECT {', '.join(f':{field.name}' for field in fields(Order))}, free.slot,"
     " CAST(:price_request AS jsonb), CAST(:quote AS jsonb), :address_id, :address_sealed, :idempotency_key,"
-    " :request_hash) ON CONFLICT (idempotency_key) DO NOTHING RETURNING *),"
+    " :request_hash FROM free WHERE free.slot IS NOT NULL ON CONFLICT DO NOTHING RETURNING *),"
     f" bought AS (INSERT INTO order_lines (order_id, {_LINE}) SELECT placed.id, {_BOUGHT}"
-    " FROM placed, jsonb_populate_recordset(NULL::order_lines, CAST(:lines AS jsonb)) AS line)"
-    " INSERT INTO order_history (order_id, version, status, actor_kind, actor_id, at)"
-    " SELECT id, version, status, 'member', member_id, placed_at FROM placed"
+    " FROM placed, jsonb_populate_recordset(NULL::order_lines, CAST(:lines AS jsonb)) AS line),"
+    " begun AS (INSERT INTO order_history (order_id, version, status, actor_kind, actor_id, at)"
+    " SELECT id, version, status, 'member', member_id, placed_at FROM placed),"
+    " guarded AS (INSERT INTO timers (id, kind, key, due_at, traceparent)"
+    " SELECT CAST(:timer_id AS uuid), :timer_kind, CAST(id AS text), :timer_due_at, :traceparent FROM placed)"
+    " SELECT (SELECT slot FROM free) IS NOT NULL, EXISTS (SELECT FROM placed)"
 )
-_ATTEMPT = text(
-    f"SELECT {_ORDER}, request_hash, refusal FROM orders WHERE idempotency_key = :idempotency_key"
+"""The whole order in one statement and one transaction, guarded by the timer that finishes what was interrupted.
+
+Two of one member that run at the same moment may see the same slot free: one of them writes nothing, and is made again.
+"""
+_ATTEMPTS = text(
+    f"SELECT {_ORDER}, request_hash, refusal, idempotency_key FROM orders WHERE idempotency_key = ANY(:keys)"
 )
 _REFUSE = text("UPDATE orders SET refusal = CAST(:refusal AS jsonb) WHERE id = :id")
 _FORGET_KEY = text("UPDATE orders SET idempotency_key = NULL WHERE id = :id")
@@ -60,25 +71,25 @@ class Attempt:
     refusal: dict[str, Any] | None
 
 
+class Created(Enum):
+    """What came of writing an order: it is there, its key or slot was just taken, or the member has no slot left."""
+
+    YES = "yes"
+    TAKEN = "taken"
+    NO_SLOT = "no slot"
+
+
 class Placings:
     """Orders in the making, of one transaction or reading."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def free_slot(self, member_id: UUID) -> int | None:
-        """Which of the member's places for unpaid orders is free; None when all are taken."""
-        found = await self._connection.execute(
-            _FREE_SLOT, {"member_id": member_id, "slots": MAX_UNPAID_ORDERS}
-        )
-        slot: int | None = found.scalar_one()
-        return slot
-
-    async def create(self, new: NewOrder, *, unpaid_slot: int) -> bool:
-        """Write a new order with its lines and the begin of its history; False when its key is taken already."""
+    async def create(self, new: NewOrder, *, timer: str, due_at: datetime) -> Created:
+        """Write a new order with its lines, the begin of its history and the timer that guards it."""
         values = {
             **asdict(new.order),
-            "unpaid_slot": unpaid_slot,
+            "slots": MAX_UNPAID_ORDERS,
             "price_request": _json(new.price_request),
             "quote": _json(new.quote),
             "address_id": new.address_id,
@@ -86,17 +97,19 @@ class Placings:
             "idempotency_key": new.idempotency_key,
             "request_hash": new.request_hash,
             "lines": _json([asdict(line) for line in new.lines]),
+            "timer_id": new_id(),
+            "timer_kind": timer,
+            "timer_due_at": due_at,
+            "traceparent": traceparent(),
         }
-        return (await self._connection.execute(_CREATE, values)).rowcount == 1
+        has_slot, is_placed = (await self._connection.execute(_CREATE, values)).one()
+        if is_placed:
+            return Created.YES
+        return Created.TAKEN if has_slot else Created.NO_SLOT
 
-    async def attempt(self, idempotency_key: str) -> Attempt | None:
-        """The order that was tried under a key."""
-        found = await self._connection.execute(_ATTEMPT, {"idempotency_key": idempotency_key})
-        row = found.one_or_none()
-        if row is None:
-            return None
-        *order, request_hash, refusal = row
-        return Attempt(to_order(order), request_hash, refusal)
+    async def has(self, idempotency_key: str) -> bool:
+        """Whether an order was tried under a key."""
+        return bool((await self._connection.execute(_ATTEMPTS, {"keys": [idempotency_key]})).rowcount)
 
     async def refuse(self, order_id: UUID, refusal: dict[str, Any]) -> None:
         """Keep why the order could not be placed, as the answer to repeats."""
@@ -105,6 +118,15 @@ class Placings:
     async def forget_key(self, order_id: UUID) -> None:
         """Let the order's key be used again: nothing came of the first try (K8)."""
         await self._connection.execute(_FORGET_KEY, {"id": order_id})
+
+
+async def find_attempts(engine: AsyncEngine, keys: Sequence[str]) -> dict[str, Attempt]:
+    """The orders that were tried under these keys."""
+    async with reading(engine) as connection:
+        rows = await connection.execute(_ATTEMPTS, {"keys": list(keys)})
+    return {
+        key: Attempt(to_order(order), request_hash, refusal) for *order, request_hash, refusal, key in rows
+    }
 
 
 def _json(value: Any) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.orders.domain import BoughtLine, Order, OrderStatus
 from services.order.orders.storage import to_order
+from shared.connection import Connection
 
 _ORDER = ", ".join(field.name for field in fields(Order))
 _LINE = ", ".join(field.name for field in fields(BoughtLine))
@@ -61,7 +61,7 @@ class OrderFilter:
 
 
 async def orders_of_member(
-    connection: AsyncConnection,
+    connection: Connection,
     member_id: UUID,
     *,
     status: OrderStatus | None,
@@ -73,16 +73,14 @@ async def orders_of_member(
     return [to_order(row) for row in await connection.execute(_OF_MEMBER, asked)]
 
 
-async def all_orders(
-    connection: AsyncConnection, wanted: OrderFilter, *, before: UUID, limit: int
-) -> list[Order]:
+async def all_orders(connection: Connection, wanted: OrderFilter, *, before: UUID, limit: int) -> list[Order]:
     """The orders an operator looks for, latest first."""
     asked = {field.name: getattr(wanted, field.name) for field in fields(OrderFilter)}
     rows = await connection.execute(_ALL, {**asked, "before": before, "limit": limit})
     return [to_order(row) for row in rows]
 
 
-async def lines_of(connection: AsyncConnection, orders: Sequence[Order]) -> dict[UUID, list[BoughtLine]]:
+async def lines_of(connection: Connection, orders: Sequence[Order]) -> dict[UUID, list[BoughtLine]]:
     """The lines of orders, by order."""
     found: dict[UUID, list[BoughtLine]] = {order.id: [] for order in orders}
     for order_id, *values in await connection.execute(_LINES, {"order_ids": list(found)}):
@@ -90,6 +88,6 @@ async def lines_of(connection: AsyncConnection, orders: Sequence[Order]) -> dict
     return found
 
 
-async def timeline(connection: AsyncConnection, order_id: UUID) -> list[TimelineEntry]:
+async def timeline(connection: Connection, order_id: UUID) -> list[TimelineEntry]:
     """The order's history."""
     return [TimelineEntry(*row) for row in await connection.execute(_TIMELINE, {"order_id": order_id})]

@@ -1,13 +1,12 @@
 """Orders, their lines and their history in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.orders.domain import (
     UNPAID,
@@ -17,6 +16,7 @@ from services.order.orders.domain import (
     OrderStatus,
     RefundSummary,
 )
+from shared.connection import Connection
 from shared.http.problems import NotFound
 
 _ORDER = ", ".join(field.name for field in fields(Order))
@@ -58,7 +58,7 @@ class ConcurrentChange(Exception):
 class Orders:
     """The orders of one transaction or reading."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def lock(self, order_id: UUID) -> Order:
@@ -82,7 +82,7 @@ class Orders:
     async def lines(self, order_id: UUID) -> list[BoughtLine]:
         """The order's lines."""
         rows = await self._connection.execute(_LINES, {"order_id": order_id})
-        return [BoughtLine(**row) for row in rows.mappings()]
+        return [BoughtLine(**row) for row in rows]
 
     async def move(
         self, order: Order, status: OrderStatus, *, by: Actor, at: datetime, reason: str | None = None
@@ -145,7 +145,7 @@ class Orders:
         return None if row is None else (row.id, row.address_sealed)
 
 
-def to_order(row: Sequence[Any] | None) -> Order:
+def to_order(row: Iterable[Any] | None) -> Order:
     """The order in a row of its columns; raises NotFound without one."""
     if row is None:
         raise NotFound()

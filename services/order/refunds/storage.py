@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.refunds.domain import MAX_REFUNDS, Refund, RefundStatus, RefundUnits
+from shared.connection import Connection
 from shared.http.problems import NotFound
 
 _REFUND = ", ".join(field.name for field in fields(Refund))
@@ -52,7 +52,7 @@ _IS_FULL = text(
 class Refunds:
     """The refunds of one transaction or reading."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def next_number(self, order_id: UUID) -> int | None:
@@ -63,7 +63,7 @@ class Refunds:
     async def add(self, refund: Refund, units: Sequence[RefundUnits]) -> None:
         """Write a refund down with its lines."""
         await self._connection.execute(_ADD, asdict(refund))
-        await self._connection.execute(
+        await self._connection.execute_many(
             _ADD_LINE,
             [
                 {
@@ -80,7 +80,7 @@ class Refunds:
 
     async def find(self, refund_id: UUID) -> Refund:
         """The refund; raises NotFound."""
-        row = (await self._connection.execute(_FIND, {"id": refund_id})).mappings().one_or_none()
+        row = (await self._connection.execute(_FIND, {"id": refund_id})).one_or_none()
         if row is None:
             raise NotFound()
         return _refund(row)
@@ -88,12 +88,12 @@ class Refunds:
     async def of_order(self, order_id: UUID) -> list[Refund]:
         """The order's refunds."""
         rows = await self._connection.execute(_OF_ORDER, {"order_id": order_id})
-        return [_refund(row) for row in rows.mappings()]
+        return [_refund(row) for row in rows]
 
     async def page(self, *, status: RefundStatus | None, before: UUID, limit: int) -> list[Refund]:
         """Refunds of all orders, latest first."""
         rows = await self._connection.execute(_PAGE, {"status": status, "before": before, "limit": limit})
-        return [_refund(row) for row in rows.mappings()]
+        return [_refund(row) for row in rows]
 
     async def units(self, refund_ids: Sequence[UUID]) -> dict[UUID, list[RefundUnits]]:
         """What goes back in refunds, by refund."""

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.order.refunds.domain import Refund, RefundStatus, RefundUnits
 from services.order.refunds.storage import Refunds
+from shared.connection import Connection
 from shared.http.bodies import View
 
 
@@ -54,16 +53,14 @@ class OperatorRefundView(RefundView):
         )
 
 
-async def refunds_of(connection: AsyncConnection, order_id: UUID) -> list[RefundView]:
+async def refunds_of(connection: Connection, order_id: UUID) -> list[RefundView]:
     """An order's refunds as its member reads them, in two statements."""
     refunds = await Refunds(connection).of_order(order_id)
     units = await Refunds(connection).units([refund.id for refund in refunds])
     return [RefundView.of(refund, units[refund.id]) for refund in refunds]
 
 
-async def operator_refunds(
-    connection: AsyncConnection, refunds: Sequence[Refund]
-) -> list[OperatorRefundView]:
+async def operator_refunds(connection: Connection, refunds: Sequence[Refund]) -> list[OperatorRefundView]:
     """Refunds as operators read them, in one statement more."""
     units = await Refunds(connection).units([refund.id for refund in refunds])
     return [OperatorRefundView.of(refund, units[refund.id]) for refund in refunds]

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _RULES = text("SELECT pay_timeout_seconds, auto_receive_seconds FROM order_rules")
 _LOCKED = text("SELECT pay_timeout_seconds, auto_receive_seconds FROM order_rules FOR UPDATE")
@@ -21,12 +22,12 @@ class OrderRules:
     auto_receive_seconds: int
 
 
-async def order_rules(connection: AsyncConnection) -> OrderRules:
+async def order_rules(connection: Connection) -> OrderRules:
     """The rules in force."""
     return OrderRules(*(await connection.execute(_RULES)).one())
 
 
-async def change_order_rules(connection: AsyncConnection, rules: OrderRules) -> OrderRules:
+async def change_order_rules(connection: Connection, rules: OrderRules) -> OrderRules:
     """Replace the rules for orders placed or shipped from now on; returns the former ones."""
     before = OrderRules(*(await connection.execute(_LOCKED)).one())
     await connection.execute(_SET, asdict(rules))

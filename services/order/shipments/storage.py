@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.order.shipments.domain import (
     MAX_PARCELS,
@@ -16,6 +15,7 @@ from services.order.shipments.domain import (
     TrackingStatus,
     UploadStatus,
 )
+from shared.connection import Connection
 
 _SHIPMENT = ", ".join(field.name for field in fields(Shipment))
 
@@ -59,7 +59,7 @@ _EVENTS = text(
 class Shipments:
     """The parcels of one transaction or reading."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def next_number(self, order_id: UUID) -> int | None:
@@ -71,7 +71,7 @@ class Shipments:
         """Write a parcel down with its content."""
         values = {field.name: getattr(shipment, field.name) for field in fields(Shipment)}
         await self._connection.execute(_ADD, values)
-        await self._connection.execute(
+        await self._connection.execute_many(
             _ADD_LINE,
             [
                 {"shipment_id": shipment.id, "order_line_id": order_line_id, "quantity": quantity}
@@ -82,10 +82,7 @@ class Shipments:
     async def of_order(self, order_id: UUID) -> list[Shipment]:
         """The order's parcels."""
         rows = await self._connection.execute(_OF_ORDER, {"order_id": order_id})
-        return [
-            Shipment(**{**row, "upload_status": UploadStatus(row["upload_status"])})
-            for row in rows.mappings()
-        ]
+        return [Shipment(**{**row, "upload_status": UploadStatus(row["upload_status"])}) for row in rows]
 
     async def contents(self, order_id: UUID) -> dict[UUID, dict[UUID, int]]:
         """What is in the order's parcels: by parcel, so many units of which lines."""
@@ -142,7 +139,7 @@ class Shipments:
             }
             for event in events
         ]
-        await self._connection.execute(_ADD_EVENT, rows)
+        await self._connection.execute_many(_ADD_EVENT, rows)
 
     async def tracking(self, order_id: UUID) -> dict[tuple[str, str], list[TrackingEvent]]:
         """The way of the order's parcels, latest first, by carrier and tracking number."""

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.order.shipments.domain import Shipment, TrackingEvent, TrackingStatus, UploadStatus
 from services.order.shipments.storage import Shipments
+from shared.connection import Connection
 from shared.http.bodies import View
 
 
@@ -84,7 +83,7 @@ class TrackedShipmentView(ShipmentView):
         )
 
 
-async def shipments_of(connection: AsyncConnection, order_id: UUID) -> list[OperatorShipmentView]:
+async def shipments_of(connection: Connection, order_id: UUID) -> list[OperatorShipmentView]:
     """An order's parcels, in two statements."""
     shipments = Shipments(connection)
     contents = await shipments.contents(order_id)

@@ -5,8 +5,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.ids import new_id
 
 _ADD = text(
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 class DisputeDecisions:
     """The ``dispute_decisions`` of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(

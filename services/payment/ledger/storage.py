@@ -7,8 +7,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.ids import new_id
 
 _POST = text(
@@ -52,7 +52,7 @@ class Source:
 class Ledger:
     """The cash books within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def post(

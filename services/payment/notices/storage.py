@@ -7,7 +7,8 @@ from enum import StrEnum
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _RECORD = text(
     "INSERT INTO notices (kind, notice_id, business_key, event_type, out_trade_no, headers, body, received_at)"
@@ -39,7 +40,7 @@ class NoticeRow:
 class Notices:
     """The notices of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def record(self, notice: NoticeRow, *, at: datetime) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _LIST = text(
     "SELECT payment_id, order_id, order_number, member_id, status, method, transaction_id, amount_fen, paid_fen,"
@@ -56,31 +57,31 @@ _BALANCES = text(
 
 
 async def list_payments(
-    connection: AsyncConnection, *, status: str | None, is_disputed: bool, before: UUID, limit: int
+    connection: Connection, *, status: str | None, is_disputed: bool, before: UUID, limit: int
 ) -> list[dict[str, Any]]:
     """Payments, newest first."""
     rows = await connection.execute(
         _LIST, {"status": status, "is_disputed": is_disputed, "before": before, "limit": limit}
     )
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]
 
 
 async def list_surplus_payments(
-    connection: AsyncConnection, *, reason: str | None, refund_status: str | None, before: UUID, limit: int
+    connection: Connection, *, reason: str | None, refund_status: str | None, before: UUID, limit: int
 ) -> list[dict[str, Any]]:
     """Money that no order wanted, newest first, from before the refund that ended the page before."""
     rows = await connection.execute(
         _SURPLUS, {"reason": reason, "refund_status": refund_status, "before": before, "limit": limit}
     )
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]
 
 
-async def payment_of(connection: AsyncConnection, order_id: UUID) -> dict[str, Any] | None:
+async def payment_of(connection: Connection, order_id: UUID) -> dict[str, Any] | None:
     """An order's payment with its attempts, notices, refunds, decided disputes and journal entries."""
     row = (await connection.execute(_ONE, {"order_id": order_id})).one_or_none()
     if row is None:
         return None
-    found = row._asdict()
+    found = dict(row)
     parts = {
         "attempts": _ATTEMPTS,
         "notices": _NOTICES,
@@ -90,10 +91,10 @@ async def payment_of(connection: AsyncConnection, order_id: UUID) -> dict[str, A
     }
     for name, statement in parts.items():
         rows = await connection.execute(statement, {"payment_id": row.payment_id})
-        found[name] = [each._asdict() for each in rows]
+        found[name] = [dict(each) for each in rows]
     return found
 
 
-async def balances(connection: AsyncConnection) -> list[dict[str, Any]]:
+async def balances(connection: Connection) -> list[dict[str, Any]]:
     """What each account of the cash books holds, in fen; they sum to zero (P10)."""
-    return [row._asdict() for row in await connection.execute(_BALANCES)]
+    return [dict(row) for row in await connection.execute(_BALANCES)]

@@ -1,11 +1,9 @@
 """Payments and their attempts. Money is taken under the payment's row lock; every other change is compare-and-set."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.payment.payments.domain import (
     CALL_MAY_ARRIVE_FOR,
@@ -19,6 +17,7 @@ from services.payment.payments.domain import (
     Surplus,
     out_trade_no,
 )
+from shared.connection import Connection, Row
 from shared.ids import new_id
 
 _PAYMENT = (
@@ -97,7 +96,7 @@ _SETTLE_DISPUTE = text(
 class Payments:
     """The payments of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def open(self, order: PaymentOrder, *, at: datetime) -> Payment | None:
@@ -242,13 +241,13 @@ class Payments:
         return _payment((await self._connection.execute(_LOCK, {"order_id": order_id})).one())
 
 
-def _payment(row: Row[Any]) -> Payment:
-    said = row._asdict()
+def _payment(row: Row) -> Payment:
+    said = dict(row)
     method = None if said["method"] is None else Method(said["method"])
     return Payment(**{**said, "status": PaymentStatus(said["status"]), "method": method})
 
 
-def _attempt(row: Row[Any]) -> Attempt:
-    said = row._asdict()
+def _attempt(row: Row) -> Attempt:
+    said = dict(row)
     surplus = None if said["surplus_reason"] is None else Surplus(said["surplus_reason"])
     return Attempt(**{**said, "status": AttemptStatus(said["status"]), "surplus_reason": surplus})

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from fastapi import Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payment.profit_sharing import queries
 from services.payment.profit_sharing.begin_unfreeze import begin_unfreeze
@@ -13,6 +12,7 @@ from services.payment.profit_sharing.storage import Shares
 from services.payment.profit_sharing.take_return import bear_return
 from services.payment.profit_sharing.views import ShareReturnView, SharingDetail, SharingSummary
 from services.payment.resources import Own
+from shared.connection import Connection
 from shared.database import UnitOfWork, reading
 from shared.http.app import service_router
 from shared.http.callers import Accountant, BooksReader
@@ -104,7 +104,7 @@ async def _locked(work: UnitOfWork, order_id: UUID) -> Sharing:
     return sharing
 
 
-async def _detail(connection: AsyncConnection, order_id: UUID) -> SharingDetail:
+async def _detail(connection: Connection, order_id: UUID) -> SharingDetail:
     found = await queries.sharing_of(connection, order_id)
     if found is None:
         raise NotFound()

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _RECEIVERS = text(
     "SELECT receiver_id, kind, account, relation, custom_relation, status, added_at, last_error FROM share_receivers"
@@ -41,33 +42,33 @@ _RETURN = text(
 
 
 async def list_receivers(
-    connection: AsyncConnection, *, status: str | None, before: UUID, limit: int
+    connection: Connection, *, status: str | None, before: UUID, limit: int
 ) -> list[dict[str, Any]]:
     """Receivers, newest first, from before the last one of the page before."""
     rows = await connection.execute(_RECEIVERS, {"status": status, "before": before, "limit": limit})
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]
 
 
 async def list_sharings(
-    connection: AsyncConnection, *, status: str | None, before: UUID, limit: int
+    connection: Connection, *, status: str | None, before: UUID, limit: int
 ) -> list[dict[str, Any]]:
     """Payments whose money was to be shared, newest first, from before the last one of the page before."""
     rows = await connection.execute(_SHARINGS, {"status": status, "before": before, "limit": limit})
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]
 
 
-async def sharing_of(connection: AsyncConnection, order_id: UUID) -> dict[str, Any] | None:
+async def sharing_of(connection: Connection, order_id: UUID) -> dict[str, Any] | None:
     """The sharing of an order's payment with its share orders, parts and returns."""
     row = (await connection.execute(_ONE, {"order_id": order_id})).one_or_none()
     if row is None:
         return None
-    found = row._asdict()
+    found = dict(row)
     for name, statement in {"orders": _ORDERS, "parts": _PARTS, "returns": _RETURNS}.items():
         rows = await connection.execute(statement, {"payment_id": row.payment_id})
-        found[name] = [each._asdict() for each in rows]
+        found[name] = [dict(each) for each in rows]
     return found
 
 
-async def return_of(connection: AsyncConnection, out_return_no: str) -> dict[str, Any]:
+async def return_of(connection: Connection, out_return_no: str) -> dict[str, Any]:
     """One return, which exists."""
-    return (await connection.execute(_RETURN, {"out_return_no": out_return_no})).one()._asdict()
+    return dict((await connection.execute(_RETURN, {"out_return_no": out_return_no})).one())

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.payment.profit_sharing.domain import (
     Receiver,
@@ -15,6 +13,7 @@ from services.payment.profit_sharing.domain import (
     RulePart,
     ShareRule,
 )
+from shared.connection import Connection, Row
 
 _RECEIVER = "receiver_id, kind, account, relation, custom_relation, status, added_at, last_error"
 _INTEND = text(
@@ -56,7 +55,7 @@ _ADD_PARTS = text(
 class Receivers:
     """The receivers of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def intend(
@@ -110,7 +109,7 @@ class Receivers:
 class Rules:
     """The share rules of one transaction; the newest version is in force."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def in_force(self) -> ShareRule | None:
@@ -146,12 +145,12 @@ class Rules:
         return done.rowcount == 1
 
 
-def _receiver(row: Row[Any]) -> Receiver:
-    said = row._asdict()
+def _receiver(row: Row) -> Receiver:
+    said = dict(row)
     return Receiver(**{**said, "kind": ReceiverKind(said["kind"]), "status": ReceiverStatus(said["status"])})
 
 
-def _rule(row: Row[Any]) -> ShareRule:
-    said = row._asdict()
+def _rule(row: Row) -> ShareRule:
+    said = dict(row)
     parts = tuple(RulePart(UUID(receiver_id), share_bp) for receiver_id, share_bp in said["parts"])
     return ShareRule(**{**said, "parts": parts})

@@ -1,11 +1,9 @@
 """Returns of shares in the database; each belongs to a refund, whose row is locked first."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.payment.profit_sharing.amounts import Back
 from services.payment.profit_sharing.domain import (
@@ -15,6 +13,7 @@ from services.payment.profit_sharing.domain import (
     ShareReturn,
     return_number,
 )
+from shared.connection import Connection, Row
 
 _RETURN = (
     "b.out_return_no, b.payment_id, b.refund_id, b.out_order_no, b.receiver_id, r.account,"
@@ -56,7 +55,7 @@ _AGAIN = text(
 class Returns:
     """The returns of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(
@@ -132,7 +131,7 @@ def stands_in_the_way(share_return: ShareReturn) -> bool:
     return share_return.status in (*UNFINISHED, ReturnStatus.FAILED)
 
 
-def _return(row: Row[Any]) -> ShareReturn:
-    said = row._asdict()
+def _return(row: Row) -> ShareReturn:
+    said = dict(row)
     kinds = {"status": ReturnStatus(said["status"]), "part_result": PartResult(said["part_result"])}
     return ShareReturn(**{**said, **kinds})

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.payment.profit_sharing.domain import (
     NEXT,
@@ -20,6 +18,7 @@ from services.payment.profit_sharing.domain import (
     SharingStatus,
     share_number,
 )
+from shared.connection import Connection, Row
 
 _SHARING = (
     "s.payment_id, s.order_id, s.out_trade_no, s.transaction_id, s.rule_version, s.status, s.paid_at,"
@@ -98,7 +97,7 @@ _TAKE_BACK = text(
 class Shares:
     """The sharings of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def start(
@@ -273,20 +272,20 @@ class Shares:
         return done.rowcount == 1
 
 
-def _one(row: Row[Any] | None) -> Sharing | None:
+def _one(row: Row | None) -> Sharing | None:
     if row is None:
         return None
-    said = row._asdict()
+    said = dict(row)
     return Sharing(**{**said, "status": SharingStatus(said["status"])})
 
 
-def _order(row: Row[Any]) -> ShareOrder:
-    said = row._asdict()
+def _order(row: Row) -> ShareOrder:
+    said = dict(row)
     return ShareOrder(**{**said, "kind": OrderKind(said["kind"]), "status": OrderStatus(said["status"])})
 
 
-def _part(row: Row[Any]) -> tuple[SharePart, int]:
-    said = row._asdict()
+def _part(row: Row) -> tuple[SharePart, int]:
+    said = dict(row)
     base_fen: int = said.pop("base_fen")
     kinds = {"kind": ReceiverKind(said["kind"]), "result": PartResult(said["result"])}
     return SharePart(**{**said, **kinds}), base_fen

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payment.reconciliation.domain import category_of, is_refund
+from shared.connection import Connection
 from shared.wechat.pay import BillKind, FundFlowRow, PaySettings, TradeRow
 
 FORGOTTEN_AT_ONCE = 50_000
@@ -100,7 +100,7 @@ def fund_values(row_number: int, row: FundFlowRow) -> tuple[Any, ...]:
 
 
 async def insert_rows(
-    connection: AsyncConnection, bill_on: date, kind: BillKind, rows: Sequence[tuple[Any, ...]]
+    connection: Connection, bill_on: date, kind: BillKind, rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """Write a batch in one statement; a row that is there already is refused."""
     if rows:
@@ -108,12 +108,12 @@ async def insert_rows(
         await connection.execute(_INSERT[kind], {"bill_on": bill_on, **dict(columns)})
 
 
-async def forget_rows(connection: AsyncConnection, bill_on: date, kind: BillKind) -> int:
+async def forget_rows(connection: Connection, bill_on: date, kind: BillKind) -> int:
     """Forget the first rows of a bill that turned out to be another file; returns how many, 0 when none are left."""
     done = await connection.execute(_FORGET[kind], {"bill_on": bill_on, "limit": FORGOTTEN_AT_ONCE})
     return done.rowcount
 
 
-async def totals(connection: AsyncConnection, bill_on: date, kind: BillKind) -> dict[str, int]:
+async def totals(connection: Connection, bill_on: date, kind: BillKind) -> dict[str, int]:
     """What a bill's readable rows come to, by the names of its summary."""
-    return dict((await connection.execute(_TOTALS[kind], {"bill_on": bill_on})).one()._mapping)
+    return dict((await connection.execute(_TOTALS[kind], {"bill_on": bill_on})).one())

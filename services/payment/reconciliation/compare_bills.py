@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, TextClause
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import TextClause
 
 from services.payment.reconciliation.comparison import (
     COMPARE_FUNDS,
@@ -18,6 +17,7 @@ from services.payment.reconciliation.domain import Pace, Reconciliation, Step, a
 from services.payment.reconciliation.storage import Reconciliations
 from services.payment.resources import PaymentResources
 from shared.clock import day_starts_at
+from shared.connection import Connection, Row
 from shared.database import begin
 from shared.wechat.pay import BillKind
 
@@ -56,7 +56,7 @@ async def compare_batch(
 
 
 async def _compare_rows(
-    connection: AsyncConnection,
+    connection: Connection,
     before: Reconciliation,
     comparison: RowComparison,
     *,
@@ -82,7 +82,7 @@ async def _compare_rows(
 
 
 async def _compare_books(
-    connection: AsyncConnection, before: Reconciliation, statement: TextClause, *, pace: Pace, at: datetime
+    connection: Connection, before: Reconciliation, statement: TextClause, *, pace: Pace, at: datetime
 ) -> None:
     places = {
         "cursor_at": before.cursor_at or _BEFORE_EVERYTHING,
@@ -102,13 +102,13 @@ async def _compare_books(
 
 
 async def _run(
-    connection: AsyncConnection,
+    connection: Connection,
     statement: TextClause,
     before: Reconciliation,
     places: dict[str, Any],
     *,
     at: datetime,
-) -> Row[Any] | None:
+) -> Row | None:
     day = before.bill_on
     values = {
         **places,

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _DAYS = (
     "SELECT r.bill_on, r.status, r.step, r.run, r.asked_at, r.compared_at, r.last_error, r.payments_compared,"
@@ -39,21 +40,21 @@ _ONE_DIFFERENCE = text(f"{_DIFFERENCE} WHERE difference_id = :difference_id")
 
 
 async def list_days(
-    connection: AsyncConnection, *, status: str | None, before: date | None, limit: int
+    connection: Connection, *, status: str | None, before: date | None, limit: int
 ) -> list[dict[str, Any]]:
     """Days, newest first, with their bills and the numbers of their differences."""
     rows = await connection.execute(_LIST, {"status": status, "before": before, "limit": limit})
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]
 
 
-async def day_of(connection: AsyncConnection, bill_on: date) -> dict[str, Any] | None:
+async def day_of(connection: Connection, bill_on: date) -> dict[str, Any] | None:
     """One day."""
     row = (await connection.execute(_ONE, {"bill_on": bill_on})).one_or_none()
-    return None if row is None else row._asdict()
+    return None if row is None else dict(row)
 
 
 async def list_differences(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
     bill_on: date | None,
     status: str | None,
@@ -74,9 +75,9 @@ async def list_differences(
             "limit": limit,
         },
     )
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]
 
 
-async def difference(connection: AsyncConnection, difference_id: UUID) -> dict[str, Any]:
+async def difference(connection: Connection, difference_id: UUID) -> dict[str, Any]:
     """One difference, which exists."""
-    return (await connection.execute(_ONE_DIFFERENCE, {"difference_id": difference_id})).one()._asdict()
+    return dict((await connection.execute(_ONE_DIFFERENCE, {"difference_id": difference_id})).one())

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payment.reconciliation.bill_rows import (
     forget_rows,
@@ -30,6 +29,7 @@ from services.payment.reconciliation.domain import (
 from services.payment.reconciliation.fetch_bill import fetch_bill
 from services.payment.reconciliation.storage import Reconciliations
 from services.payment.resources import PaymentResources
+from shared.connection import Connection
 from shared.database import begin, reading
 from shared.wechat.pay import (
     FUND_FLOW_FORM,
@@ -225,7 +225,7 @@ async def _keep(
 
 
 async def _compare_summary(
-    connection: AsyncConnection,
+    connection: Connection,
     before: Reconciliation,
     kind: BillKind,
     told: dict[str, int],
@@ -245,7 +245,7 @@ async def _compare_summary(
 
 
 async def _end(
-    connection: AsyncConnection,
+    connection: Connection,
     before: Reconciliation,
     kind: BillKind,
     differences: Sequence[DifferenceKind],

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.payment.reconciliation.domain import Bill, DifferenceKind, Reconciliation, Status, Step
+from shared.connection import Connection, Row
 from shared.wechat.pay import BillKind
 
 _COLUMNS = "bill_on, status, step, position, cursor_at, cursor_number, run"
@@ -75,7 +75,7 @@ _DIFFER = text(
 class Reconciliations:
     """The reconciliations of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def open(self, days: Sequence[date], *, by: UUID | None, at: datetime) -> list[date]:
@@ -142,7 +142,7 @@ class Reconciliations:
     async def bill(self, bill_on: date, kind: BillKind) -> Bill:
         """One of a day's two bills."""
         row = (await self._connection.execute(_BILL, {"bill_on": bill_on, "bill": kind})).one()
-        return Bill(**{**row._asdict(), "kind": BillKind(row.kind)})
+        return Bill(**{**dict(row), "kind": BillKind(row.kind)})
 
     async def announce_bill(self, bill_on: date, kind: BillKind, sha1: str | None) -> None:
         """Note which file is to be read, from its first row; None when there is none."""
@@ -180,6 +180,6 @@ class Reconciliations:
         await self._connection.execute(_DIFFER, values | {"numbers": numbers, "facts": facts})
 
 
-def _reconciliation(row: Row[Any]) -> Reconciliation:
-    said = row._asdict()
+def _reconciliation(row: Row) -> Reconciliation:
+    said = dict(row)
     return Reconciliation(**{**said, "status": Status(said["status"]), "step": Step(said["step"])})

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _COLUMNS = (
     "a.out_refund_no, a.number, a.status, a.calls, a.wechat_refund_id, a.requested_at, a.called_at, a.finished_at,"
@@ -24,7 +25,7 @@ _ONE = text(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE a.out_refund_no = :number")
 
 
 async def list_refund_attempts(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
     status: str | None,
     before_at: datetime | None,
@@ -36,9 +37,9 @@ async def list_refund_attempts(
         _LIST,
         {"status": status, "before_at": before_at, "before_number": before_number, "limit": limit},
     )
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]
 
 
-async def refund_attempt(connection: AsyncConnection, out_refund_no: str) -> dict[str, Any]:
+async def refund_attempt(connection: Connection, out_refund_no: str) -> dict[str, Any]:
     """One refund attempt, which exists."""
-    return (await connection.execute(_ONE, {"number": out_refund_no})).one()._asdict()
+    return dict((await connection.execute(_ONE, {"number": out_refund_no})).one())

@@ -1,11 +1,9 @@
 """Refunds and their attempts. Every change of either is made under the refund's row lock."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
 from services.payment.refunds.domain import (
     Refund,
@@ -16,6 +14,7 @@ from services.payment.refunds.domain import (
     SentTo,
     out_refund_no,
 )
+from shared.connection import Connection, Row
 
 _REFUND = (
     "r.refund_id, r.refund_number, r.kind, r.payment_id, r.order_id, r.out_trade_no, r.total_fen, r.refund_fen,"
@@ -83,7 +82,7 @@ _SETTLE_OUTSIDE = text(
 class Refunds:
     """The refunds of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def reserve(self, payment_id: UUID, refund_fen: int, *, share_back_fen: int) -> bool:
@@ -192,12 +191,12 @@ class Refunds:
         )
 
 
-def _refund(row: Row[Any]) -> Refund:
-    said = row._asdict()
+def _refund(row: Row) -> Refund:
+    said = dict(row)
     return Refund(**{**said, "kind": RefundKind(said["kind"]), "status": RefundStatus(said["status"])})
 
 
-def _attempt(row: Row[Any]) -> RefundAttempt:
-    said = row._asdict()
+def _attempt(row: Row) -> RefundAttempt:
+    said = dict(row)
     sent_to = None if said["sent_to"] is None else SentTo(said["sent_to"])
     return RefundAttempt(**{**said, "status": RefundAttemptStatus(said["status"]), "sent_to": sent_to})

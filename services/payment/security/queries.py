@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.connection import Connection
 
 _LIST = text(
     "SELECT id, kind, subject, detail, at FROM security_events"
@@ -12,7 +13,7 @@ _LIST = text(
 )
 
 
-async def list_events(connection: AsyncConnection, *, before: UUID, limit: int) -> list[dict[str, Any]]:
+async def list_events(connection: Connection, *, before: UUID, limit: int) -> list[dict[str, Any]]:
     """Security events, newest first, from before the last one of the page before."""
     rows = await connection.execute(_LIST, {"before": before, "limit": limit})
-    return [row._asdict() for row in rows]
+    return [dict(row) for row in rows]

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.connection import Connection
 from shared.ids import new_id
 
 _RECORD = text(
@@ -23,7 +23,7 @@ _RECORD_NEW = text(
 class SecurityEvents:
     """The ``security_events`` of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def record(self, kind: str, subject: str, *, detail: dict[str, Any], at: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import ManualClock
@@ -20,6 +20,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import encode
 from shared.messaging.transport import Delivery
 from tests.support.shop import Shop
+from tests.support.statements import heard
 
 AT = datetime(2026, 3, 8, 2, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -167,21 +168,14 @@ class Campaign:
     async def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         """Look into the database."""
         async with reading(self.engine) as connection:
-            return [dict(row) for row in (await connection.execute(text(statement), values)).mappings()]
+            return [dict(row) for row in (await connection.execute(text(statement), values))]
 
     @asynccontextmanager
     async def counting_statements(self) -> AsyncIterator[list[str]]:
         """The statements sent meanwhile."""
         sent: list[str] = []
-
-        def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-            sent.append(statement)
-
-        event.listen(self.engine.sync_engine, "before_cursor_execute", note)
-        try:
+        with heard(self.engine, sent.append):
             yield sent
-        finally:
-            event.remove(self.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def _patiently(call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:

@@ -19,6 +19,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import encode
 from shared.messaging.transport import Delivery
 from tests.support.shop import Shop
+from tests.support.statements import heard
 
 AT = datetime(2026, 3, 8, 2, 30, tzinfo=UTC)
 
@@ -145,16 +146,13 @@ class Catalog:
         """Rows of a statement of the test's own."""
         async with begin(self.engine) as work:
             result = await work.connection.execute(text(statement), values)
-            return list(result) if result.returns_rows else []
+            return list(result)
 
     @asynccontextmanager
     async def statements(self) -> AsyncIterator[list[str]]:
         """The statements that are sent to the database meanwhile, through SQLAlchemy or straight through asyncpg."""
         sent: list[str] = []
         watched = []
-
-        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            sent.append(statement)
 
         def note_straight(logged: Any) -> None:
             sent.append(logged.query)
@@ -164,13 +162,12 @@ class Catalog:
             watched.append(connection.driver_connection)
 
         pool = self.engine.sync_engine
-        event.listen(pool, "before_cursor_execute", note)
         event.listen(pool, "checkout", watch)
         try:
-            yield sent
+            with heard(self.engine, sent.append):
+                yield sent
             await asyncio.sleep(0.01)  # asyncpg tells its loggers from the event loop
         finally:
-            event.remove(pool, "before_cursor_execute", note)
             event.remove(pool, "checkout", watch)
             for connection in watched:
                 connection.remove_query_logger(note_straight)

@@ -84,7 +84,7 @@ class Entrance:
     async def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         """Look into the gateway's database."""
         async with reading(self.resources.engine) as connection:
-            return [dict(row._mapping) for row in await connection.execute(text(statement), values)]
+            return [dict(row) for row in await connection.execute(text(statement), values)]
 
 
 @contextmanager

@@ -109,7 +109,7 @@ class Members:
     async def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         """Look into the database."""
         async with reading(self.shop.platform.resources["member"].engine) as connection:
-            return [dict(row._mapping) for row in await connection.execute(text(statement), values)]
+            return [dict(row) for row in await connection.execute(text(statement), values)]
 
     async def execute(self, statement: str, **values: Any) -> None:
         """Change the database as the runtime role may."""

@@ -308,7 +308,7 @@ class Market:
     async def rows(self, service: str, statement: str, **values: Any) -> list[dict[str, Any]]:
         """Look into a service's database."""
         async with reading(self.shop.platform.resources[service].engine) as connection:
-            return [dict(row._mapping) for row in await connection.execute(text(statement), values)]
+            return [dict(row) for row in await connection.execute(text(statement), values)]
 
     async def execute(self, statement: str, **values: Any) -> int:
         """Change the order database as the runtime role may; returns how many rows."""

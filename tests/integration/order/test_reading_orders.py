@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from tests.integration.order.market import Buyer, Market
+from tests.support.statements import heard
 
 
 @contextmanager
@@ -15,16 +14,12 @@ def statements(market: Market) -> Iterator[list[str]]:
     """The statements sent to the order database meanwhile by reads (workers poll with other words)."""
     sent: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def note(statement: str) -> None:
         if "timers" not in statement and "outbox" not in statement and "stalled" not in statement:
             sent.append(statement)
 
-    engine = market.resources.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with heard(market.resources.engine, note):
         yield sent
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def ordered(market: Market, buyer: Buyer, count: int) -> list[str]:

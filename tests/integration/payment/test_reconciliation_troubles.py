@@ -8,11 +8,11 @@ from datetime import date, time
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from services.payment.reconciliation.domain import Pace
 from services.payment.reconciliation.reconcile_day import reconcile_day
 from tests.integration.payment.bookkeeping import Bookkeeping
+from tests.support.statements import heard
 
 EXPIRED = {"kind": "error", "status": 400, "code": "INVALID_REQUEST"}
 NOT_READY = {"kind": "error", "status": 400, "code": "STATEMENT_CREATING"}
@@ -242,10 +242,10 @@ async def _row_numbers(books: Bookkeeping, table: str, day: date) -> list[int]:
 @contextmanager
 def _killed_at(books: Bookkeeping, beginning: str, *, times: int) -> Iterator[Any]:
     """Work that dies, in the middle of its transaction, when a statement begins so for the nth time."""
-    engine, seen = books.till.resources.engine.sync_engine, 0
+    seen = 0
     task: asyncio.Task[None] | None = None
 
-    def look(_: Any, __: Any, statement: str, *more: Any) -> None:
+    def look(statement: str) -> None:
         nonlocal seen
         seen += beginning in statement
         if seen == times and task is not None:
@@ -260,23 +260,13 @@ def _killed_at(books: Bookkeeping, beginning: str, *, times: int) -> Iterator[An
             return "killed"
         return "done"
 
-    event.listen(engine, "before_cursor_execute", look)
-    try:
+    with heard(books.till.resources.engine, look):
         yield killed
-    finally:
-        event.remove(engine, "before_cursor_execute", look)
 
 
 @contextmanager
 def _counted(books: Bookkeeping) -> Iterator[list[str]]:
     """The statements that are made meanwhile."""
-    engine, made = books.till.resources.engine.sync_engine, list[str]()
-
-    def look(_: Any, __: Any, statement: str, *more: Any) -> None:
-        made.append(statement)
-
-    event.listen(engine, "before_cursor_execute", look)
-    try:
+    made: list[str] = []
+    with heard(books.till.resources.engine, made.append):
         yield made
-    finally:
-        event.remove(engine, "before_cursor_execute", look)

@@ -195,7 +195,7 @@ class Till:
 
     async def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         async with reading(self.resources.engine) as connection:
-            return [row._asdict() for row in await connection.execute(text(sql), values)]
+            return [dict(row) for row in await connection.execute(text(sql), values)]
 
     async def change_payment(self, order: dict[str, Any], change: str) -> None:
         """Make our books say something else than WeChat's."""
