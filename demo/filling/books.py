@@ -21,7 +21,7 @@ async def check_nothing_is_stalled(platform: Platform) -> None:
 
     for name in platform.workers:
         async with reading(platform.resources[name].engine) as connection:
-            stalled = (await connection.execute(_STALLED)).all()
+            stalled = await connection.execute(_STALLED)
         if stalled:
             raise DemoFailed(f"Some events could not be reacted to: {stalled}")
 

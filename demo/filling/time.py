@@ -65,7 +65,9 @@ class Time:
     async def _next_timer(self) -> datetime | None:
         async def first(name: str) -> datetime | None:
             async with reading(self._platform.resources[name].engine) as connection:
-                due_at: datetime | None = await connection.scalar(_NEXT_TIMER, {"now": self.now()})
+                due_at: datetime | None = (
+                    await connection.execute(_NEXT_TIMER, {"now": self.now()})
+                ).scalar_one_or_none()
                 return due_at
 
         found = await asyncio.gather(*map(first, TALKING_TO_WECHAT))

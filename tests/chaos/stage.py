@@ -343,8 +343,7 @@ class Stage:
         returned: list[Any] = []
         for service in self.shop.platform.workers:
             async with begin(self.shop.platform.resources[service].engine) as work:
-                done = await work.connection.execute(statement)
-                returned += done.all() if done.returns_rows else []
+                returned += await work.connection.execute(statement)
         return returned
 
 

@@ -51,9 +51,7 @@ async def books(shop: Shop, *, but: frozenset[str] = frozenset()) -> dict[str, t
     found: dict[str, tuple[int, int]] = {}
     for service in KEEPERS:
         async with reading(shop.platform.resources[service].engine) as connection:
-            tables = (
-                (await connection.execute(text("SELECT relname FROM pg_stat_user_tables"))).scalars().all()
-            )
+            tables = (await connection.execute(text("SELECT relname FROM pg_stat_user_tables"))).scalars()
             for table in sorted(set(tables) - MOVING - but):
                 rows = await connection.execute(
                     text(
