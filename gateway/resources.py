@@ -17,7 +17,7 @@ from gateway.settings import Settings
 from gateway.upstreams import LocalUpstreams, RemoteUpstreams, Upstreams
 from shared.clock import Clock
 from shared.http.breaker import Breaker
-from shared.http.services import Exchange, LocalExchange, new_session
+from shared.http.services import Exchange, LocalExchange
 from shared.resources import Resources, open_resources as open_kernel
 from shared.worker import kept_running
 
@@ -46,11 +46,10 @@ async def open_resources(
 ) -> AsyncIterator[GatewayResources]:
     """Open the gateway's database and its way to the services: direct when ``exchange`` is local."""
     async with open_kernel("gateway", settings, clock=clock, exchange=exchange) as kernel:
-        session = None if isinstance(exchange, LocalExchange) else new_session()
         upstreams: Upstreams = (
             LocalUpstreams(exchange.apps)
             if isinstance(exchange, LocalExchange)
-            else RemoteUpstreams(settings.service_urls, session or new_session())
+            else RemoteUpstreams(settings.service_urls)
         )
         idle = settings.session_idle
         sweeping = [
@@ -76,6 +75,4 @@ async def open_resources(
             for task in sweeping:
                 task.cancel()
             await asyncio.gather(*sweeping, return_exceptions=True)
-            if session is not None:
-                async with asyncio.timeout(5):
-                    await session.close()
+            upstreams.close()

@@ -1,19 +1,18 @@
 """Handing a checked request on to its service, streaming both ways and parsing nothing."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
-import aiohttp
 from starlette.types import ASGIApp, Receive, Scope, Send
-from yarl import URL
 
+from gateway.connections import Connection, Lost, Pool
 from gateway.hygiene import Headers
 from shared.http.services import ServiceUnavailable
 
-_PATIENT = aiohttp.ClientTimeout(total=None)
-# What aiohttp would add by itself: a service is to see what the client sent.
-_ADDED_BY_AIOHTTP = ("accept", "accept-encoding", "user-agent", "content-type")
+_REPEATABLE = {"GET", "PUT", "DELETE"}
 
 
 class Upstreams(Protocol):
@@ -26,6 +25,10 @@ class Upstreams(Protocol):
 
         Raises ServiceUnavailable when the service cannot be reached or its answer breaks off, and what ``receive`` raised.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of the services."""
         ...
 
 
@@ -55,64 +58,121 @@ class LocalUpstreams:
         }
         await self._apps[service](inner, receive, send)
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
 
 class RemoteUpstreams:
-    """The services' processes, over keep-alive connections."""
+    """The services' processes, over kept-alive connections."""
 
-    def __init__(self, urls: Mapping[str, str], session: aiohttp.ClientSession) -> None:
-        self._urls = urls
-        self._session = session
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        self._pools = {service: Pool(*_place(url)) for service, url in urls.items()}
 
     async def forward(
         self, service: str, scope: Scope, path: str, headers: Headers, receive: Receive, send: Send
     ) -> None:
-        query = scope["query_string"].decode("latin-1")
-        url = URL(self._urls[service] + path + (f"?{query}" if query else ""), encoded=True)
-        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
-        body = _Body(receive)
         try:
-            async with self._session.request(
-                scope["method"],
-                url,
-                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers],
-                data=body.chunks() if has_body else None,
-                timeout=_PATIENT,
-                allow_redirects=False,
-                skip_auto_headers=_ADDED_BY_AIOHTTP,
-            ) as response:
-                await send(
-                    {
-                        "type": "http.response.start",
-                        "status": response.status,
-                        "headers": list(response.raw_headers),
-                    }
-                )
-                async for chunk in response.content.iter_any():
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except aiohttp.ClientError as error:
-            if body.failure is not None:
-                raise body.failure from error
+            body = await _Body.begun(scope, receive)
+            request = encoded(scope["method"], path, scope["query_string"], headers, body)
+            await self._exchange(self._pools[service], scope["method"], request, body, send)
+        except Lost as error:
             raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
 
-
-class _Body:
-    """A request's body for aiohttp, which wraps what goes wrong in reading it: ``failure`` is the thing itself."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.failure: Exception | None = None
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        more = True
-        while more:
+    async def _exchange(self, pool: Pool, method: str, request: bytes, body: "_Body", send: Send) -> None:
+        """A kept connection that the service had just closed is no reason to fail where asking twice does no harm."""
+        may_repeat = method in _REPEATABLE and not body.is_expected
+        while True:
+            connection = await pool.take()
             try:
-                message = await self._receive()
-            except Exception as error:
-                self.failure = error
-                raise
-            if message["type"] == "http.disconnect":
-                raise aiohttp.ClientConnectionError("the client went away")
-            more = message.get("more_body", False)
-            if chunk := message.get("body"):
-                yield chunk
+                connection.begin(request)
+                uploading = asyncio.create_task(_upload(body, connection)) if body.has_more else None
+                try:
+                    await _pass_on(connection, send)
+                finally:
+                    if uploading is not None and not uploading.done():
+                        uploading.cancel()
+                        connection.close()
+                return
+            except Lost:
+                if not (may_repeat and connection.is_used and connection.is_silent):
+                    raise
+            finally:
+                pool.give_back(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            pool.close()
+
+
+@dataclass(slots=True)
+class _Body:
+    """A request's body: what of it is there, and where the rest comes from."""
+
+    receive: Receive
+    is_expected: bool
+    is_chunked: bool
+    first: bytes = b""
+    has_more: bool = False
+
+    @classmethod
+    async def begun(cls, scope: Scope, receive: Receive) -> "_Body":
+        """A body whose first part is there: mostly all of it. Raises Lost when the client is gone."""
+        names = {name for name, _ in scope["headers"]}
+        is_chunked = b"transfer-encoding" in names
+        body = cls(receive, is_chunked or b"content-length" in names, is_chunked)
+        if body.is_expected:
+            body.first = await body.next()
+        return body
+
+    async def next(self) -> bytes:
+        """The next part as it goes over the wire. Raises Lost when the client is gone, and what ``receive`` raised."""
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise Lost("the client went away")
+        part: bytes = message.get("body", b"")
+        self.has_more = message.get("more_body", False)
+        if not self.is_chunked:
+            return part
+        chunk = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
+        return chunk if self.has_more else chunk + b"0\r\n\r\n"
+
+
+async def _upload(body: _Body, connection: Connection) -> None:
+    try:
+        while body.has_more:
+            await connection.write(await body.next())
+    except Exception as error:  # what it was is raised where the answer is waited for
+        connection.fail(error)
+
+
+async def _pass_on(connection: Connection, send: Send) -> None:
+    head = await connection.head()
+    await send({"type": "http.response.start", "status": head.status, "headers": head.headers})
+    more = True
+    while more:
+        part, more = await connection.body()
+        await send({"type": "http.response.body", "body": part, "more_body": more})
+
+
+def encoded(method: str, path: str, query: bytes, headers: Headers, body: _Body) -> bytes:
+    """A request as it goes over the wire, with what is there of its body; raises ValueError for line breaks in its parts."""
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), path.encode() + (b"?" + query if query else b""))]
+    lines += [b"%b: %b" % header for header in headers]
+    if body.is_chunked:
+        lines.append(b"transfer-encoding: chunked")
+    head = b"\r\n".join(lines)
+    if (
+        head.count(b"\n") != len(lines) - 1
+        or head.count(b"\r") != len(lines) - 1
+        or lines[0].count(b" ") != 2
+    ):
+        raise ValueError("a request that others might read as two")
+    return head + b"\r\n\r\n" + body.first
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname is None or parts.path.strip("/"):
+        raise ValueError(f"{url} is no address of a service: http://host:port")
+    return parts.hostname, parts.port or 80

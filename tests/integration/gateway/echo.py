@@ -27,7 +27,7 @@ from shared.clock import SystemClock
 from shared.database import create_engine
 from shared.http.breaker import Breaker
 from shared.http.identity import Identity, generate_keys
-from shared.http.services import LocalExchange, Services, new_session
+from shared.http.services import LocalExchange, Services
 from shared.process import serving
 from shared.resources import Resources
 
@@ -244,11 +244,8 @@ async def open_door(
             upstreams: LocalUpstreams | RemoteUpstreams = LocalUpstreams(apps)
         else:
             url = f"http://127.0.0.1:{await _listen(stack, echo)}"
-            session = new_session()
-            stack.push_async_callback(session.close)
-            upstreams = RemoteUpstreams(
-                dict.fromkeys(SERVICES, url) | {"campaign": "http://127.0.0.1:1"}, session
-            )
+            upstreams = RemoteUpstreams(dict.fromkeys(SERVICES, url) | {"campaign": "http://127.0.0.1:1"})
+            stack.callback(upstreams.close)
         resources = GatewayResources(
             name="gateway",
             engine=engine,

@@ -1,0 +1,239 @@
+"""HTTP/1.1 to the services: kept-alive connections with one request under way on each.
+
+A client of our own, for a hop through aiohttp's costs two and a half times as much (docs/architecture/gateway.md). It knows
+what our services speak and refuses everything else: an answer has a length or chunks, and nothing is said unasked.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+import httptools
+
+from gateway.hygiene import Headers
+from shared.http.services import KEPT_ALIVE_SECONDS
+
+MOST_CONNECTIONS = 128
+"""To one service; who comes then waits for one."""
+MOST_HEAD_BYTES = 64 * 1024
+MOST_WAITING_BYTES = 256 * 1024
+"""So much of an answer may wait for a slow client before the service is kept waiting too."""
+
+
+class Lost(Exception):
+    """The service cannot be reached, closed the connection, or does not speak HTTP as we know it."""
+
+
+class Head(NamedTuple):
+    """How an answer begins."""
+
+    status: int
+    headers: Headers
+
+
+class Connection(asyncio.Protocol):
+    """One connection; ``ended`` is called when it is closed."""
+
+    def __init__(self, ended: Callable[["Connection"], None]) -> None:
+        self.is_open = False
+        self.is_used = False
+        """Whether there was a request before the present one: if so, the service may just have closed it."""
+        self.is_silent = True
+        """Whether nothing came since the present request was sent."""
+        self._ended = ended
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._is_idle = True
+        self._can_write = asyncio.Event()
+        self._can_write.set()
+        self._waiting: asyncio.Future[None] | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._headers: Headers = []
+        self._head: Head | None = None
+        self._head_bytes = 0
+        self._parts: list[bytes] = []
+        self._waiting_bytes = 0
+        self._is_whole = self._keeps_alive = False
+        self._is_paused = False
+        self._failure: Exception | None = None
+
+    def begin(self, request: bytes) -> None:
+        """Send a request's head, and of its body what is there."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        self._is_idle, self.is_silent = False, True
+        self._transport.write(request)
+
+    async def write(self, data: bytes) -> None:
+        """Send more of the body, as fast as the service takes it; raises Lost."""
+        await self._can_write.wait()
+        if not self.is_open:
+            raise Lost("the service closed the connection")
+        self._transport.write(data)
+
+    async def head(self) -> Head:
+        """How the answer begins; raises Lost, or what the request failed by."""
+        while self._head is None:
+            await self._hear()
+        return self._head
+
+    async def body(self) -> tuple[bytes, bool]:
+        """The next part of the answer's body, and whether there is more; raises Lost, or what the request failed by."""
+        while not self._parts and not self._is_whole:
+            await self._hear()
+        part = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self._waiting_bytes = 0
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return part, not self._is_whole
+
+    def rest(self) -> bool:
+        """Whether the connection is as new after its answer; it closes by itself when it is not used for some time."""
+        if not (self.is_open and self._is_whole and self._keeps_alive):
+            return False
+        self._clear()
+        self.is_used = self._is_idle = True
+        loop = asyncio.get_running_loop()
+        self._idle_timer = loop.call_later(KEPT_ALIVE_SECONDS, self.close)
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """The request cannot be carried on."""
+        if self._failure is None:
+            self._failure = error
+        self.close()
+        self._wake()
+
+    def close(self) -> None:
+        """Let go of the service."""
+        self.is_open = False
+        self._transport.abort()
+
+    async def _hear(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.is_open = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._can_write.set()
+        self.fail(Lost(f"the service closed the connection: {exc}"))
+        self._ended(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_idle:
+            self.close()
+            return
+        self.is_silent = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self.fail(Lost(f"no HTTP: {error!r}"))
+            return
+        if self._head is None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self.fail(Lost("the answer's head is too long"))
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        self._can_write.set()
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        if self._is_whole:
+            raise Lost("an answer too many")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head is None:  # trailers are not passed on
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self._head = Head(status, self._headers)
+        self._headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._parts.append(body)
+        self._waiting_bytes += len(body)
+        if self._waiting_bytes > MOST_WAITING_BYTES and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        self._is_whole = self._head is not None  # else it was a 1xx
+        self._keeps_alive = self._parser.should_keep_alive()
+
+
+class Pool:
+    """The connections to one service."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._place = (host, port)
+        self._open: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    async def take(self) -> Connection:
+        """A connection for one request, to be given back; raises Lost."""
+        await self._free.acquire()
+        while self._idle:
+            if (kept := self._idle.pop()).is_open:
+                return kept
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: Connection(self._ended), *self._place
+            )
+        except OSError as error:
+            self._free.release()
+            raise Lost(f"the service cannot be reached: {error}") from error
+        except BaseException:
+            self._free.release()
+            raise
+        self._open.add(connection)
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """The request is over; a connection on which it did not come to its end is closed."""
+        self._free.release()
+        if connection.rest():
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        for connection in tuple(self._open):
+            connection.close()
+
+    def _ended(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
