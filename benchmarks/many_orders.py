@@ -8,17 +8,23 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
 import orjson
+from sqlalchemy import text
 
 from deploy.layout import PACKAGES
 from deploy.local.postgres_roles import DatabaseUrls
 from deploy.reactions import all_reactions
 from services.order.pricing import ENGINE_VERSION, FreightRule, Line, PriceRequest, dump, price
+from services.payment.ledger.seals import seal
+from shared.database import begin, create_engine
 
 Do = Callable[[str, "asyncpg.Connection[asyncpg.Record]"], Coroutine[None, None, None]]
+
+_IS_OPEN = text("SELECT EXISTS (SELECT FROM journals WHERE seal_number IS NULL)")
 
 COMBINATIONS = 100
 ORDERS_A_MEMBER = 10
@@ -230,6 +236,17 @@ class ManyOrders:
                 await self._execute(connection, statement, start, end - 1)
 
         await self._everywhere(fill)
+        await self._seal()
+
+    async def _seal(self) -> None:
+        """Seal the cash books now, as the payment worker would for a long time after."""
+        engine = create_engine(self.urls["payment"].owner, application_name="many-orders", pool_size=1)
+        is_open = True
+        while is_open:
+            async with begin(engine) as work:
+                await seal(work, at=datetime.now(UTC))
+                is_open = (await work.connection.execute(_IS_OPEN)).scalar_one()
+        await engine.dispose()
 
     async def _execute(
         self, connection: "asyncpg.Connection[asyncpg.Record]", statement: str, start: int, last: int
