@@ -2,16 +2,18 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.sessions.storage import Sessions, digest
+from gateway.sessions.storage import Session, Sessions, digest
 from gateway.settings import Settings
 from shared.database import begin, is_passing, reading
 from shared.http.identity import ANONYMOUS, Principal
 from shared.http.problems import Unauthenticated
 from shared.resources import Resources
+from shared.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class Authentication:
     def __init__(self, resources: Resources, settings: Settings) -> None:
         self._resources = resources
         self._settings = settings
+        self._sessions = Together(self._find)
         self._known: dict[bytes, tuple[Principal, float]] = {}
 
     async def caller(self, authorization: bytes | None) -> Principal:
@@ -52,15 +55,17 @@ class Authentication:
         self._known.pop(token_digest, None)
 
     async def _look_up(self, key: bytes) -> Principal:
-        at = self._resources.clock.now()
-        async with reading(self._resources.engine) as connection:
-            session = await Sessions(connection).find(key, at=at, idle=self._settings.session_idle)
-        if session is None:
+        if (session := await self._sessions.get(key)) is None:
             self._known.pop(key, None)
             raise Unauthenticated("This login has ended: please log in again.")
-        if at - session.last_seen_at > TOUCH_AFTER:
+        if (at := self._resources.clock.now()) - session.last_seen_at > TOUCH_AFTER:
             await self._touch(key, at=at)
         return session.principal
+
+    async def _find(self, keys: Sequence[bytes]) -> dict[bytes, Session]:
+        at, idle = self._resources.clock.now(), self._settings.session_idle
+        async with reading(self._resources.engine) as connection:
+            return await Sessions(connection).find(keys, at=at, idle=idle)
 
     async def _touch(self, key: bytes, *, at: datetime) -> None:
         """Note that a session is in use; a database that cannot write just now keeps nobody from reading (4.D)."""

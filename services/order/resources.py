@@ -1,13 +1,16 @@
 """What a process of the order service holds beside the common parts: field keys and the mini-program's API."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import httpx
 from fastapi import Depends
 
+from services.order.orders.placing_storage import Attempt, find_attempts
+from services.order.orders.sold_out import Shortages
 from services.order.settings import Settings
 from shared import resources as common
 from shared.clock import Clock
@@ -16,19 +19,29 @@ from shared.http.identity import Kind, Principal
 from shared.http.services import Exchange
 from shared.http.work import own
 from shared.resources import Resources
+from shared.together import Together
 from shared.wechat.mini import MiniProgram, MiniProgramSettings
 
 OURSELVES = Principal(Kind.SERVICE)
 """On whose behalf timers call the siblings."""
+PLACED_AT_ONCE = 16
+"""So many orders are being placed at once; the others wait in line, and hold no connection to the database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderResources(Resources):
-    """The common parts, the settings, the keys that seal addresses, and the mini-program's API."""
+    """The common parts, the settings, the keys that seal addresses, the mini-program's API, and what a rush needs.
+
+    ``attempts`` finds what was tried under a key before, ``counter`` lets so many place an order at once, first come first
+    served, and ``shortages`` is what was refused a moment ago.
+    """
 
     settings: Settings
     field_keys: FieldKeys
     mini_program: MiniProgram
+    attempts: Together[str, Attempt]
+    counter: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACED_AT_ONCE))
+    shortages: Shortages = field(default_factory=Shortages)
 
 
 @asynccontextmanager
@@ -50,6 +63,7 @@ async def open_resources(
             settings=settings,
             field_keys=FieldKeys.from_file(settings.field_keys_file),
             mini_program=MiniProgram(account, http, clock=opened.clock.now),
+            attempts=Together(lambda keys: find_attempts(opened.engine, keys)),
         )
 
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from services.order.clients import campaign, catalog, member
 from services.order.orders.domain import BoughtLine, Order
@@ -20,15 +19,7 @@ async def hold(
 ) -> UpstreamProblem | None:
     """Hold all that the order needs; the first refusal, if any. Raises ServiceUnavailable: then nothing is known."""
     services = resources.services
-    holds: list[Coroutine[Any, Any, None]] = [
-        catalog.reserve_stock(
-            services,
-            order.id,
-            member_id=order.member_id,
-            quantities={line.sku_id: line.quantity for line in lines},
-            on_behalf_of=on_behalf_of,
-        )
-    ]
+    holds = [_hold_stock(resources, order, lines, on_behalf_of=on_behalf_of)]
     if order.coupon_id is not None:
         holds.append(
             campaign.lock_coupon(
@@ -56,6 +47,27 @@ async def hold(
         elif isinstance(outcome, BaseException):
             raise outcome
     return refusal
+
+
+async def _hold_stock(
+    resources: OrderResources, order: Order, lines: Sequence[BoughtLine], *, on_behalf_of: Principal
+) -> None:
+    """Hold the stock; what is short is remembered for those who come next."""
+    asking_since = asyncio.get_running_loop().time()
+    quantities = {line.sku_id: line.quantity for line in lines}
+    try:
+        await catalog.reserve_stock(
+            resources.services,
+            order.id,
+            member_id=order.member_id,
+            quantities=quantities,
+            on_behalf_of=on_behalf_of,
+        )
+    except UpstreamProblem as refused:
+        if refused.slug_of_cause == catalog.INSUFFICIENT_STOCK:
+            resources.shortages.was_refused(refused.members_of_cause["items"])
+        raise
+    resources.shortages.was_granted(quantities, asking_since=asking_since)
 
 
 async def release(resources: OrderResources, order: Order, *, on_behalf_of: Principal) -> None:

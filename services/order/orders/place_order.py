@@ -1,15 +1,16 @@
 """Placing an order: priced anew, written down, everything held, then open for payment (K8, K15)."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from services.order.checkout.gather import make_proposal
 from services.order.checkout.notes import refuse
 from services.order.checkout.proposal import Proposal
 from services.order.checkout.views import QuoteView
-from services.order.checkout.wishes import Wish
-from services.order.member_lock import lock_member
+from services.order.checkout.wishes import Wish, WishedLine
 from services.order.orders.addresses import seal
 from services.order.orders.domain import (
     MAX_UNPAID_ORDERS,
@@ -19,12 +20,12 @@ from services.order.orders.domain import (
     RefundSummary,
 )
 from services.order.orders.finish_creation import COMPLETE_CREATION, finish_creation
-from services.order.orders.placing_storage import Attempt, NewOrder, Placings
+from services.order.orders.placing_storage import Attempt, Created, NewOrder, Placings
 from services.order.pricing import dump
 from services.order.resources import OrderResources
 from services.order.rules.storage import OrderRules, order_rules
 from shared.clock import SHANGHAI
-from shared.database import begin, reading
+from shared.database import committing_each
 from shared.http.idempotency import IdempotencyKey, KeyReused, StillRunning
 from shared.http.identity import Principal
 from shared.http.problems import Problem, UpstreamProblem
@@ -60,19 +61,14 @@ async def place_order(
     or points are refused (the order is closed, and repeats are told the same), KeyReused, StillRunning, and
     ServiceUnavailable, after which the same key may be tried again.
     """
-    async with reading(resources.engine) as connection:
-        earlier = await Placings(connection).attempt(key.key)
-        rules = await order_rules(connection)
-    if earlier is not None:
+    if (earlier := await resources.attempts.get(key.key)) is not None:
         return _repeat(earlier, key)
+    asking_since = resources.shortages.may_ask(_quantities(placing.wish.lines or ()))
     try:
-        return await _place(resources, caller, placing, rules, key, at=at)
-    except (
-        Problem
-    ):  # which may be owed to the order that the same key has just made: its last slot, its coupon
-        async with reading(resources.engine) as connection:
-            earlier = await Placings(connection).attempt(key.key)
-        if earlier is None:
+        async with resources.counter:
+            return await _place(resources, caller, placing, key, at=at, asking_since=asking_since)
+    except Problem:  # may be owed to the order that the same key has just made: its last slot, its coupon
+        if (earlier := await resources.attempts.get(key.key)) is None:
             raise
         return _repeat(earlier, key)
 
@@ -81,27 +77,49 @@ async def _place(
     resources: OrderResources,
     caller: Principal,
     placing: Placing,
-    rules: OrderRules,
     key: IdempotencyKey,
     *,
     at: datetime,
+    asking_since: float,
 ) -> Order:
-    proposal = await make_proposal(resources, caller, placing.wish, at=at)
+    wish, shortages = placing.wish, resources.shortages
+    shortages.may_go_on(_quantities(wish.lines or ()), asking_since=asking_since)
+    proposal = await make_proposal(resources, caller, wish, at=at)
     refuse(proposal.notes)
     if proposal.fingerprint != placing.quote_fingerprint:
         raise PriceChanged(quote=QuoteView.of(proposal).model_dump(mode="json"))
-    new = _new_order(resources, caller, placing.wish, proposal, rules, key, at=at)
-    async with begin(resources.engine) as work:
-        placings = Placings(work.connection)
-        await lock_member(work.connection, caller.member_id)
-        slot = await placings.free_slot(caller.member_id)
-        if slot is None:
-            raise TooManyUnpaid(f"At most {MAX_UNPAID_ORDERS} orders may wait for payment.")
-        if not await placings.create(new, unpaid_slot=slot):
-            raise StillRunning(headers={"retry-after": "1"})
-        due_at = at + timedelta(seconds=resources.settings.creation_timeout_seconds)
-        await work.timers.set(COMPLETE_CREATION, str(new.order.id), due_at=due_at)
+    shortages.may_go_on(_quantities(proposal.lines), asking_since=asking_since)
+    new = await _write(resources, caller, wish, proposal, key, at=at)
     return await finish_creation(resources, new.order, new.lines, on_behalf_of=caller)
+
+
+async def _write(
+    resources: OrderResources,
+    caller: Principal,
+    wish: Wish,
+    proposal: Proposal,
+    key: IdempotencyKey,
+    *,
+    at: datetime,
+) -> NewOrder:
+    """Write the order down as CREATING; raises TooManyUnpaid, StillRunning."""
+    async with committing_each(resources.engine) as connection:
+        rules, placings = await order_rules(connection), Placings(connection)
+        new = _new_order(resources, caller, wish, proposal, rules, key, at=at)
+        due_at = at + timedelta(seconds=resources.settings.creation_timeout_seconds)
+        for _ in range(MAX_UNPAID_ORDERS + 1):  # each slot that was taken meanwhile may cost a try
+            match await placings.create(new, timer=COMPLETE_CREATION, due_at=due_at):
+                case Created.YES:
+                    return new
+                case Created.NO_SLOT:
+                    raise TooManyUnpaid(f"At most {MAX_UNPAID_ORDERS} orders may wait for payment.")
+                case Created.TAKEN if await placings.has(key.key):
+                    break
+    raise StillRunning(headers={"retry-after": "1"})
+
+
+def _quantities(lines: Iterable[WishedLine]) -> dict[UUID, int]:
+    return {line.sku_id: line.quantity for line in lines}
 
 
 def _repeat(earlier: Attempt, key: IdempotencyKey) -> Order:
