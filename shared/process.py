@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -167,6 +168,15 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
+def keep_what_is_there() -> None:
+    """Let the collector leave alone what has been imported and opened: it lasts as long as the process.
+
+    A full collection of all that takes 115 ms with every service in one process, in which nobody is answered.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @asynccontextmanager
 async def stopping() -> AsyncIterator[asyncio.Event]:
     """An event that is set when the process is asked to stop."""
@@ -199,6 +209,7 @@ def _failed(task: "asyncio.Task[None]") -> bool:
 
 
 def _run_process(main: Coroutine[Any, Any, None]) -> None:
+    keep_what_is_there()
     try:
         run(main)
     except UnusableDatabase as error:

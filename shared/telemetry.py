@@ -33,6 +33,8 @@ def configure_telemetry(
     """Export this process's sampled spans and its gauges; without an exporter only trace ids are carried on."""
     global _ratio
     _ratio = sample_ratio
+    if exporter is None and metric_reader is None:
+        return
     resource = Resource.create({"service.name": f"jishi-{process}"})
     if exporter is not None:
         provider = TracerProvider(resource=resource)
