@@ -5,7 +5,6 @@ code of its own, and none of the runner's open files. It is the runner's child, 
 could take others along. Only a process with a single thread may be copied.
 """
 
-import gc
 import importlib
 import os
 import signal
@@ -18,12 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from deploy.layout import PROCESSES
 from deploy.local.home import PROJECT
+from deploy.local.importing import PLATFORM, import_for_good
 from deploy.local.processes import wait_until
-
-LATER = ("sqlalchemy.dialects.postgresql.asyncpg", "httpcore")
-"""What libraries import when they are first used."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NAME = Path("/proc/self/comm")
@@ -87,13 +83,8 @@ def fork(name: str, module: str, environment: Mapping[str, str], log: Path) -> F
 
 @cache
 def import_platform() -> None:
-    """Import what any process of the platform needs; the collector never again touches, and so copies, its memory."""
-    gc.disable()
-    for module in (*LATER, "simulator.__main__", *(process.module for process in PROCESSES)):
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+    """Import what any of them needs, once."""
+    import_for_good((*PLATFORM, "simulator.__main__"))
 
 
 def _become(name: str, module: str, environment: Mapping[str, str], log: Path) -> NoReturn:

@@ -48,26 +48,26 @@ def command_of(pid: int) -> str:
 
 
 def birth_of(pid: int) -> str:
-    """When a live process began, and its command line: no later process of this number has the same; empty like that."""
-    command = command_of(pid)
-    if not command:
-        return ""
+    """What no later process of this number has: when it began; empty for one that is gone, or only waits to be reaped."""
     if Path("/proc/self").exists():
         try:
-            return f"{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]} {command}"
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return ""
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return "" if state == "Z" else f"<born at {fields[18]} of {boot}>"
     listing = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=10
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=10
     )
-    return f"{listing.stdout.strip()} {command}"
+    state, _, began = listing.stdout.strip().partition(" ")
+    return "" if not began or state.startswith("Z") else f"<born at {began.strip()}>"
 
 
 def end_process(pid: int, *, mark: str, by: signal.Signals, patience_seconds: float = 30) -> None:
     """End the process `pid` if its birth or command line holds `mark`: first by the signal given, in the end by force."""
 
     def gone() -> bool:
-        return mark not in birth_of(pid)
+        return mark not in birth_of(pid) + command_of(pid)
 
     for number, seconds in ((by, patience_seconds), (signal.SIGKILL, 5.0)):
         if gone():

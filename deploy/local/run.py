@@ -13,6 +13,7 @@ from deploy.local.configuration import apply
 from deploy.local.folder import LocalServerError
 from deploy.local.ground import LOGS, Ground, open_ground
 from deploy.local.home import HOME
+from deploy.local.importing import PLATFORM, import_for_good
 from deploy.local.platform import open_platform
 from deploy.local.progress import Progress
 from deploy.local.welcome import welcome
@@ -82,6 +83,7 @@ def main() -> None:
             apply(ground.environment)
             configure_logging("jishi", "WARNING", file=LOGS / "jishi.log")
             configure_telemetry("jishi", sample_ratio=0.0, exporter=None)
+            import_for_good(PLATFORM)
             run(live(ground, progress))
     except LocalServerError as error:
         sys.exit(f"\n{error}")
