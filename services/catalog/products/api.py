@@ -1,19 +1,22 @@
 """HTTP for shoppers and for the order service: lists, details, lookup."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 from starlette.responses import Response
 
 from services.catalog.answers import answer
+from services.catalog.plain import PlainRoute, plain_id, plain_number, plain_text
 from services.catalog.products.queries import Sort, list_products, look_up_skus, product_detail
 from services.catalog.products.views import FoundSkus, ProductCard, ProductDetail
-from services.catalog.resources import Own
+from services.catalog.resources import CatalogResources, Own
 from services.catalog.straight import straight
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id
 from shared.http.callers import FromOrder
+from shared.http.identity import Principal
 from shared.http.paging import After, Limit, Page
 from shared.http.problems import NotFound
 
@@ -49,6 +52,29 @@ async def show_product(product_id: UUID, resources: Own) -> Response:
     if document is None:
         raise NotFound()
     return answer(document)
+
+
+async def _browse_plainly(resources: CatalogResources, _: Principal, values: Mapping[str, Any]) -> Response:
+    return await browse_products(resources, **values)
+
+
+async def _show_plainly(resources: CatalogResources, _: Principal, values: Mapping[str, Any]) -> Response:
+    return await show_product(resources=resources, **values)
+
+
+plain_routes = (
+    PlainRoute(
+        "/products",
+        _browse_plainly,
+        query={
+            "category_id": plain_id,
+            "sort": Sort,
+            "after": plain_text(400),
+            "limit": plain_number(1, 100),
+        },
+    ),
+    PlainRoute("/products/", _show_plainly, query={}, last="product_id"),
+)
 
 
 @router.post("/internal/skus/lookup", response_model=FoundSkus)

@@ -1,14 +1,16 @@
 """HTTP for searching, for suggestions while typing, and for what operators learn from it."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from starlette.responses import Response
 
 from services.catalog.answers import answer, encoded
+from services.catalog.plain import PlainRoute, plain_number, plain_text
 from services.catalog.products.views import ProductCard
-from services.catalog.resources import Own
+from services.catalog.resources import CatalogResources, Own
 from services.catalog.search.found import FoundPage
 from services.catalog.search.hot import HOT_DAYS
 from services.catalog.search.queries import own_queries, queries_without_result, ranked_cards
@@ -20,7 +22,7 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
 from shared.http.callers import AnyCaller, AnyOperator, Member
-from shared.http.identity import Kind
+from shared.http.identity import Kind, Principal
 from shared.http.paging import After, Limit, Page
 from shared.http.work import Now, Work
 
@@ -85,6 +87,21 @@ async def search(
         resources.search_log.note(q, results=found.results, member_id=member_id, at=now)
     headers = {"cache-status": "catalog; hit"} if is_shared else None
     return Response(found.body, headers=headers, media_type="application/json")
+
+
+async def _search_plainly(
+    resources: CatalogResources, caller: Principal, values: Mapping[str, Any]
+) -> Response:
+    return await search(caller, resources, resources.clock.now(), **values)
+
+
+plain_routes = (
+    PlainRoute(
+        "/search",
+        _search_plainly,
+        query={"q": plain_text(200), "after": plain_text(400), "limit": plain_number(1, 100)},
+    ),
+)
 
 
 @router.get("/search/suggestions", response_model=SuggestionList)
