@@ -43,10 +43,12 @@ class Books:
     learned: dict[str, Any] = field(default_factory=dict)
     """What a clause found out that the checkpoint is to remember."""
 
-    async def rows(self, service: str, query: str, **more: Any) -> AsyncIterator[Row]:
+    async def rows(
+        self, service: str, query: str, *, at_once: int = _FETCH, **more: Any
+    ) -> AsyncIterator[Row]:
         """The rows of a query, through a cursor; ``:name`` in it stands for a value of the position or of ``more``."""
         text, values = self._bound(query, more)
-        async for row in self.connection(service).cursor(text, *values, prefetch=_FETCH):
+        async for row in self.connection(service).cursor(text, *values, prefetch=at_once):
             self.rows_read += 1
             yield row
 

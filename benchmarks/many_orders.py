@@ -8,23 +8,18 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import text
 
 from deploy.layout import PACKAGES
 from deploy.local.postgres_roles import DatabaseUrls
 from deploy.reactions import all_reactions
 from services.order.pricing import ENGINE_VERSION, FreightRule, Line, PriceRequest, dump, price
-from services.payment.ledger.seals import seal
-from shared.database import begin, create_engine
+from services.payment.ledger.seals import JOURNAL, NO_SEAL, seal_hash
 
 Do = Callable[[str, "asyncpg.Connection[asyncpg.Record]"], Coroutine[None, None, None]]
-
-_IS_OPEN = text("SELECT EXISTS (SELECT FROM journals WHERE seal_number IS NULL)")
 
 COMBINATIONS = 100
 ORDERS_A_MEMBER = 10
@@ -104,9 +99,9 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         f"""INSERT INTO attempts (out_trade_no, payment_id, number, status, initiated_at, transaction_id, paid_at, paid_fen)
            SELECT order_number, payment_id, 1, 'succeeded', placed_at + interval '2 s', 'T' || n,
              placed_at + interval '9 s', payable_fen FROM {_N}""",
-        """INSERT INTO journals (journal_id, source_type, source_id, kind, payment_id, posted_at)
-           SELECT journal_id, 'attempt', order_number, 'received', payment_id, placed_at + interval '9 s'
-             FROM made_orders""",
+        """INSERT INTO journals (journal_id, source_type, source_id, kind, payment_id, posted_at, seal_number)
+           SELECT journal_id, 'attempt', order_number, 'received', payment_id, placed_at + interval '9 s',
+             1 + coalesce((SELECT max(seal_number) FROM ledger_seals), 0) FROM made_orders""",
         f"""INSERT INTO journal_entries (journal_id, account, amount_fen)
            SELECT journal_id, account, payable_fen * sign FROM {_N}
              CROSS JOIN (VALUES ('provider_receivable', 1), ('order_receipts', -1)) e (account, sign)""",
@@ -222,6 +217,8 @@ class ManyOrders:
         """The orders from one number to before another; both are multiples of a member's orders."""
 
         async def fill(name: str, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+            if name == "payment":
+                await _until_sealed(connection)
             for statement in BEFORE.get(name, ()):
                 await self._execute(connection, statement, start, end - 1)
             statements = (*ROWS.get(name, ()), *_events(name))
@@ -231,22 +228,13 @@ class ManyOrders:
                 await connection.execute(batch, first, min(first + BATCH, end) - 1)
                 for statement in statements:
                     await connection.execute(statement)
+                if name == "payment":
+                    await _seal(connection)
             await connection.execute("TRUNCATE made_orders")
             for statement in AFTER.get(name, ()):
                 await self._execute(connection, statement, start, end - 1)
 
         await self._everywhere(fill)
-        await self._seal()
-
-    async def _seal(self) -> None:
-        """Seal the cash books now, as the payment worker would for a long time after."""
-        engine = create_engine(self.urls["payment"].owner, application_name="many-orders", pool_size=1)
-        is_open = True
-        while is_open:
-            async with begin(engine) as work:
-                await seal(work, at=datetime.now(UTC))
-                is_open = (await work.connection.execute(_IS_OPEN)).scalar_one()
-        await engine.dispose()
 
     async def _execute(
         self, connection: "asyncpg.Connection[asyncpg.Record]", statement: str, start: int, last: int
@@ -267,6 +255,26 @@ class ManyOrders:
         finally:
             for connection in connections.values():
                 await connection.close()
+
+
+async def _until_sealed(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Wait until the payment worker, if there is one, has no journal left that it could seal meanwhile."""
+    while await connection.fetchval("SELECT EXISTS (SELECT FROM journals WHERE seal_number IS NULL)"):
+        await asyncio.sleep(0.2)
+
+
+async def _seal(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Seal the journals of a batch, or the payment worker would be at it for long after."""
+    number = 1 + await connection.fetchval("SELECT coalesce(max(seal_number), 0) FROM ledger_seals")
+    last = "SELECT hash FROM ledger_seals ORDER BY seal_number DESC LIMIT 1"
+    previous = await connection.fetchval(last) or NO_SEAL
+    journals = await connection.fetch(
+        f"SELECT {JOURNAL} FROM journals j WHERE seal_number = $1 ORDER BY journal_id", number
+    )
+    digest = seal_hash(previous, [row[0] for row in journals])
+    await connection.execute(
+        "INSERT INTO ledger_seals VALUES ($1, $2, $3, $4, now())", number, len(journals), previous, digest
+    )
 
 
 def _events(name: str) -> list[str]:

@@ -5,6 +5,7 @@ compared, what lies above all of them is there whole.
 """
 
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 from audit.books import Books, Row, in_scope
@@ -65,7 +66,11 @@ async def _compared(
     books: Books, span: str, through: UUID, stalled: set[tuple[str, UUID]], since: dict[str, UUID]
 ) -> AsyncIterator[Finding]:
     """Each event of a span against what was done with it; what is unsent or stalled is E3's."""
-    ends = {"through": through, "first": UUID(f"{span}{'0' * 24}"), "last": UUID(f"{span}{'f' * 24}")}
+    ends: dict[str, Any] = {
+        "through": through,
+        "first": UUID(f"{span}{'0' * 24}"),
+        "last": UUID(f"{span}{'f' * 24}"),
+    }
     announced = interleaved([books.rows(service, _ANNOUNCED, **ends) for service in SERVICES])
     applied = interleaved([books.rows(service, _APPLIED, **ends) for service in SERVICES])
     listeners = subscriptions()

@@ -254,6 +254,8 @@ _SEALS = f"""
         SELECT array_agg({JOURNAL} ORDER BY j.journal_id) AS journals FROM journals j
          WHERE j.seal_number = s.seal_number) j ON true
      WHERE s.seal_number > :number ORDER BY s.seal_number"""
+_SEALS_AT_ONCE = 10
+"""A seal is read with all its journals, up to 5,000."""
 _LEFT_OPEN = """
     SELECT j.journal_id FROM journals j WHERE j.seal_number IS NULL
        AND EXISTS (SELECT FROM ledger_seals s WHERE s.sealed_at > j.posted_at + interval '10 minutes')
@@ -265,7 +267,7 @@ _LEFT_OPEN = """
 async def _chain(books: Books) -> AsyncIterator[Finding]:
     verified, previous = books.position.carried.get("seal", (0, NO_SEAL))
     number = verified
-    async for row in books.rows("payment", _SEALS, number=verified):
+    async for row in books.rows("payment", _SEALS, at_once=_SEALS_AT_ONCE, number=verified):
         number += 1
         expected = seal_hash(previous, list(row["journals"] or ()))
         if (row["seal_number"], row["previous_hash"], row["hash"]) != (number, previous, expected):
