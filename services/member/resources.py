@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-import httpx
 from fastapi import Depends
 
 from services.member.settings import Settings
@@ -15,6 +14,7 @@ from shared.crypto import FieldKeys
 from shared.http.services import Exchange
 from shared.http.work import own
 from shared.resources import Resources
+from shared.wechat.http import new_client
 from shared.wechat.mini import MiniProgram, MiniProgramSettings
 
 
@@ -34,7 +34,7 @@ async def open_resources(
     """Open what a process of the member service needs."""
     async with (
         common.open_resources("member", settings, clock=clock, exchange=exchange) as opened,
-        httpx.AsyncClient(trust_env=False) as http,
+        new_client() as http,
     ):
         account = MiniProgramSettings(
             appid=settings.wechat_appid,

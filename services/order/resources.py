@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import httpx
 from fastapi import Depends
 
 from services.order.orders.placing_storage import Attempt, find_attempts
@@ -20,6 +19,7 @@ from shared.http.services import Exchange
 from shared.http.work import own
 from shared.resources import Resources
 from shared.together import Together
+from shared.wechat.http import new_client
 from shared.wechat.mini import MiniProgram, MiniProgramSettings
 
 OURSELVES = Principal(Kind.SERVICE)
@@ -51,7 +51,7 @@ async def open_resources(
     """Open what a process of the order service needs."""
     async with (
         common.open_resources("order", settings, clock=clock, exchange=exchange) as opened,
-        httpx.AsyncClient(trust_env=False) as http,
+        new_client() as http,
     ):
         account = MiniProgramSettings(
             appid=settings.wechat_appid,

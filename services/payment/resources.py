@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import httpx
 from fastapi import Depends
 
 from services.payment.profit_sharing.domain import SharingLimits
@@ -17,6 +16,7 @@ from shared.clock import Clock
 from shared.http.services import Exchange
 from shared.http.work import own
 from shared.resources import Resources
+from shared.wechat.http import new_client
 from shared.wechat.pay import OutcomeUnknown, PaySettings, WeChatPay
 
 PAYMENT_NOTICES = "/callbacks/wechat-pay/payments"
@@ -55,7 +55,7 @@ async def open_resources(
     public_url = settings.public_url.rstrip("/")
     async with (
         common.open_resources("payment", settings, clock=clock, exchange=exchange) as opened,
-        httpx.AsyncClient(trust_env=False) as http,
+        new_client() as http,
     ):
         yield PaymentResources(
             **opened.common(),

@@ -12,6 +12,7 @@ import httpx
 DEADLINE_S = 10.0
 LIMIT_BYTES = 1 << 20
 FILE_DEADLINE_S = 45.0
+_TRUSTED = httpx.create_ssl_context(trust_env=False)
 _TIMEOUT = httpx.Timeout(DEADLINE_S, connect=3.0, pool=3.0)
 
 
@@ -30,6 +31,11 @@ class NoAnswer(Exception):
 
 class ConnectionFailed(NoAnswer):
     """The connection could not be made or broke, so that another host may fare better."""
+
+
+def new_client() -> httpx.AsyncClient:
+    """A client for WeChat's servers; all share what authorities are trusted, which takes 30 ms to read."""
+    return httpx.AsyncClient(trust_env=False, verify=_TRUSTED)
 
 
 async def exchange(
