@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from gateway import kept_answers
 from gateway.kept_answers import FRESH_SECONDS, KeptAnswer, KeptAnswers
+from gateway.limits.rates import Rate
 from shared.http import breaker
 from shared.http.breaker import Breaker
 from shared.ids import new_id
@@ -158,6 +159,20 @@ async def test_a_search_is_asked_for_each_time_for_it_is_counted(door: Door) -> 
     for _ in range(3):
         assert (await ask(door, target)).header("cache-status") == []
     assert door.echo.calls == ["/search"] * 3
+
+
+@pytest.mark.usefixtures("fresh_for_long")
+async def test_a_page_of_just_now_counts_as_any_other_and_wants_a_good_login(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("door")
+    async with open_door("local", folder, limits_scale=1.0, limit_anonymous=Rate(3, 60)) as door:
+        statuses = [(await ask(door, "/products")).status for _ in range(4)]
+        assert (statuses, door.echo.calls) == ([200, 200, 200, 429], ["/products"])
+        unknown = await ask(door, "/products", "tell", ("authorization", "Bearer x"))
+        assert unknown.status == 503, "its login cannot be looked up: there is no database"
+        nonsense = await ask(door, "/products", "tell", ("authorization", "x"))
+        assert nonsense.status == 401
 
 
 @pytest.mark.parametrize("path", ["/me", "/operator/products", "/coupon-templates", "/promotions"])
