@@ -70,12 +70,11 @@ class VainQueryList(View):
 async def search(
     caller: AnyCaller, resources: Own, now: Now, q: Words = "", after: After = None, limit: Limit = 20
 ) -> Response:
-    """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200.
+    """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200."""
 
-    Found once for all who search for the same within a moment; counted for each.
-    """
-
-    async def find() -> FoundPage:
+    async def find() -> (
+        FoundPage
+    ):  # once for all who search for the same within a moment; it is counted for each
         async with straight(resources.engine) as connection:
             hits = await engine.find(connection, q)
             page = await ranked_cards(connection, hits, after=after, limit=limit)
