@@ -1,4 +1,7 @@
-"""Who calls: a short-lived signed identity minted per request and service, verified on every route (SEC3)."""
+"""Who calls: a short-lived signed identity minted per request and service, verified on every route (SEC3).
+
+A JSON Web Token (RFC 7519) of one algorithm, EdDSA, written and read here: half the CPU of a library for all of them.
+"""
 
 import base64
 import time
@@ -8,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import jwt
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -20,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 HEADER = "x-internal-identity"
+ALGORITHM = "EdDSA"
+CLAIMS = frozenset({"iss", "aud", "typ", "exp", "sub", "sid", "roles", "openid"})
 LIFETIME_SECONDS = 60
 _RENEW_SECONDS = 20
 _SKEW_SECONDS = 5
@@ -73,9 +78,9 @@ class Identity:
     ) -> None:
         self.name = name
         self._key = key
-        self._key_id = key_id
+        self._header = _encoded(orjson.dumps({"alg": ALGORITHM, "kid": key_id, "typ": "JWT"}))
         self._public_keys = {
-            (issuer, kid): jwt.PyJWK.from_dict({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": x})
+            (issuer, kid): Ed25519PublicKey.from_public_bytes(_decoded(x))
             for issuer, keys in keyring.items()
             for kid, x in keys.items()
         }
@@ -116,7 +121,8 @@ class Identity:
             claims["roles"] = sorted(principal.roles)
         if principal.wechat_openid:
             claims["openid"] = principal.wechat_openid
-        token = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._key_id})
+        signed = f"{self._header}.{_encoded(orjson.dumps(claims))}"
+        token = f"{signed}.{_encoded(self._key.sign(signed.encode()))}"
         if len(self._minted) >= _CACHE_SIZE:
             self._minted.clear()
         self._minted[audience, principal] = (token, expires)
@@ -131,36 +137,35 @@ class Identity:
         if cached and cached[1] > now:
             return cached[0]
         try:
-            header = jwt.get_unverified_header(token)
-            issuer = str(jwt.decode(token, options={"verify_signature": False}).get("iss"))
-            key = self._public_keys.get((issuer, str(header.get("kid"))))
-            if key is None:
-                raise IdentityRefused("unknown key")
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=["EdDSA"],
-                audience=self.name,
-                issuer=issuer,
-                options={"require": ["exp"]},
-            )
+            claims = self._claims(token)
             expires = float(claims["exp"])
-            if expires > now + LIFETIME_SECONDS + _SKEW_SECONDS:
-                raise IdentityRefused("lives too long")
+            if claims["aud"] != self.name or not now < expires <= now + LIFETIME_SECONDS + _SKEW_SECONDS:
+                raise IdentityRefused("meant for another service, expired, or lives too long")
             principal = Principal(
                 Kind(claims["typ"]),
                 UUID(claims["sub"]) if "sub" in claims else None,
                 UUID(claims["sid"]) if "sid" in claims else None,
                 frozenset(claims.get("roles", ())),
                 claims.get("openid"),
-                issuer,
+                claims["iss"],
             )
-        except (jwt.PyJWTError, ValueError, KeyError, TypeError, OverflowError) as error:
+        except (InvalidSignature, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IdentityRefused(repr(error)) from error
         if len(self._verified) >= _CACHE_SIZE:
             self._verified.clear()
         self._verified[token] = (principal, min(expires, now + LIFETIME_SECONDS))
         return principal
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """What a token says that is signed by whom it names; raises InvalidSignature and what malformed values raise."""
+        header_text, claims_text, signature = token.split(".")
+        header, claims = orjson.loads(_decoded(header_text)), orjson.loads(_decoded(claims_text))
+        if header["alg"] != ALGORITHM or not CLAIMS.issuperset(claims):
+            raise IdentityRefused("another algorithm, or a claim that nobody makes")
+        key = self._public_keys[claims["iss"], header["kid"]]
+        key.verify(_decoded(signature), f"{header_text}.{claims_text}".encode())
+        found: dict[str, Any] = claims
+        return found
 
 
 def generate_keys(folder: Path, names: list[str]) -> Path:
@@ -185,5 +190,13 @@ def generate_keys(folder: Path, names: list[str]) -> Path:
 
 def public_key_text(key: Ed25519PrivateKey) -> str:
     """The public half as unpadded base64url, as a keyring lists it."""
-    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return _encoded(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def _encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+
+def _decoded(text: str) -> bytes:
+    """Unpadded base64url; raises ValueError."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
