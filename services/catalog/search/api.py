@@ -72,9 +72,8 @@ async def search(
 ) -> Response:
     """Products that fit the words, in Chinese, pinyin or with a slip of the finger (SE-01); at most 200."""
 
-    async def find() -> (
-        FoundPage
-    ):  # once for all who search for the same within a moment; it is counted for each
+    # Once for all who search for the same within a moment; it is counted for each.
+    async def find() -> FoundPage:
         async with straight(resources.engine) as connection:
             hits = await engine.find(connection, q)
             page = await ranked_cards(connection, hits, after=after, limit=limit)
