@@ -179,18 +179,18 @@ CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
 
 ALTER TABLE outbox SET (fillfactor = 50);
 
-CREATE FUNCTION prune_inbox(of_reaction text, after_id uuid, most integer, OUT many bigint, OUT last_id uuid)
+CREATE FUNCTION prune_inbox(of_reaction text, after_id uuid, most integer, OUT many integer, OUT last_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  mark uuid;
+  ids uuid[];
 BEGIN
-  WITH old AS (
-    SELECT i.event_id FROM inbox i JOIN pruned p ON p.what = i.reaction AND i.event_id < p.below
-     WHERE i.reaction = of_reaction AND i.event_id > after_id AND p.since <= now() - interval '10 minutes'
-       AND i.handled_at < now() - interval '7 days'
-     ORDER BY i.event_id LIMIT most
-  ), gone AS (
-    DELETE FROM inbox i USING old WHERE i.reaction = of_reaction AND i.event_id = old.event_id
-  )
-  SELECT count(*), (array_agg(event_id ORDER BY event_id DESC))[1] INTO many, last_id FROM old;
+  SELECT below INTO mark FROM pruned WHERE what = of_reaction AND since <= now() - interval '10 minutes';
+  ids := ARRAY(SELECT event_id FROM inbox WHERE reaction = of_reaction AND event_id > after_id AND event_id < mark
+                  AND handled_at < now() - interval '7 days' ORDER BY event_id LIMIT most);
+  DELETE FROM inbox WHERE reaction = of_reaction AND event_id = ANY(ids);
+  many := cardinality(ids);
+  last_id := ids[many];
 END $$;
 
 REVOKE ALL ON FUNCTION prune_inbox FROM PUBLIC

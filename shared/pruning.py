@@ -32,27 +32,28 @@ OUTBOX, KEYS = "outbox", "idempotency_keys"
 
 _RIPE = text("SELECT what, below FROM pruned WHERE since <= now() - interval '10 minutes'")
 _OLD_EVENTS = text(
-    "WITH old AS (SELECT id, event_id FROM outbox WHERE event_id > :after AND event_id < :below"
+    "WITH old AS MATERIALIZED (SELECT id, event_id FROM outbox WHERE event_id > :after AND event_id < :below"
     "  AND created_at < :until AND sent_at IS NOT NULL ORDER BY event_id LIMIT :most),"
-    " gone AS (DELETE FROM outbox o USING old WHERE o.id = old.id)"
+    " gone AS (DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM old)))"
     " SELECT count(*), (array_agg(event_id ORDER BY event_id DESC))[1] FROM old"
 )
 _OLD_CLAIMS = text("SELECT many, last_id FROM prune_inbox(:reaction, :after, :most)")
 _OLD_KEYS = text(
-    "WITH old AS (SELECT key FROM idempotency_keys WHERE created_at < now() - CAST(:kept AS interval)"
+    "WITH old AS MATERIALIZED (SELECT key FROM idempotency_keys WHERE created_at < now() - CAST(:kept AS interval)"
     "  ORDER BY created_at LIMIT :most),"
-    " gone AS (DELETE FROM idempotency_keys k USING old WHERE k.key = old.key)"
+    " gone AS (DELETE FROM idempotency_keys WHERE key = ANY(ARRAY(SELECT key FROM old)))"
     " SELECT count(*), CAST(:after AS uuid) FROM old"
 )
 _NEWEST = text(
     "SELECT now(), (SELECT event_id FROM inbox WHERE reaction = :reaction ORDER BY event_id DESC LIMIT 1)"
 )
 _MARK = (
-    "INSERT INTO pruned (what, below) SELECT CAST(:what AS text), CAST(:below AS uuid) WHERE EXISTS ({old})"
+    "INSERT INTO pruned (what, below) SELECT CAST(:what AS text), CAST(:below AS uuid)"
+    " WHERE ({oldest} ORDER BY event_id LIMIT 1) < :below"  # not EXISTS: a plan may look for such a row from any end
     " ON CONFLICT (what) DO UPDATE SET below = excluded.below, since = now() WHERE pruned.below < excluded.below"
 )
-_MARK_EVENTS = text(_MARK.format(old="SELECT FROM outbox WHERE event_id < :below AND sent_at IS NOT NULL"))
-_MARK_CLAIMS = text(_MARK.format(old="SELECT FROM inbox WHERE reaction = :what AND event_id < :below"))
+_MARK_EVENTS = text(_MARK.format(oldest="SELECT event_id FROM outbox WHERE sent_at IS NOT NULL"))
+_MARK_CLAIMS = text(_MARK.format(oldest="SELECT event_id FROM inbox WHERE reaction = :what"))
 
 
 @dataclass(frozen=True, slots=True)
