@@ -17,8 +17,8 @@ import uvicorn
 from fastapi import FastAPI, Response
 
 CARD = """p.id AS product_id, p.product_code, p.name, p.subtitle, p.image_url, p.min_price_fen, p.max_price_fen,
-  p.market_price_fen, p.sales, EXISTS (SELECT FROM skus s JOIN stock_levels l ON l.sku_id = s.id
-    WHERE s.product_id = p.id AND s.is_active AND l.on_hand > l.reserved) AS is_in_stock"""
+  p.market_price_fen, p.sales, coalesce((SELECT true FROM skus s JOIN stock_levels l ON l.sku_id = s.id
+    WHERE s.product_id = p.id AND s.is_active AND l.on_hand > l.reserved LIMIT 1), false) AS is_in_stock"""
 LIST = f"""SELECT {CARD} FROM products p WHERE p.status = 'on_sale' AND p.category_id = $1
   ORDER BY p.published_at DESC, p.id DESC LIMIT 20"""
 DETAIL = f"""SELECT {CARD}, p.brand, p.description, p.options, p.media, p.attributes, p.version, p.category_id

@@ -15,9 +15,11 @@ from shared.connection import Connection
 from shared.http.paging import Page, before_id, following, instant, page_of, place_after, whole_number
 
 IN_STOCK = (
-    "EXISTS (SELECT FROM skus s JOIN stock_levels l ON l.sku_id = s.id"
-    " WHERE s.product_id = p.id AND s.is_active AND l.on_hand > l.reserved)"
+    "coalesce((SELECT true FROM skus s JOIN stock_levels l ON l.sku_id = s.id"
+    " WHERE s.product_id = p.id AND s.is_active AND l.on_hand > l.reserved LIMIT 1), false)"
 )
+"""SQL for whether product ``p`` can be bought. No ``EXISTS``: PostgreSQL would make a table of all SKUs for each page."""
+
 CARD = (
     "p.id AS product_id, p.product_code, p.name, p.subtitle, p.image_url, p.min_price_fen, p.max_price_fen,"
     f" p.market_price_fen, p.sales, {IN_STOCK} AS is_in_stock"
