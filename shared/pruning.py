@@ -29,6 +29,7 @@ PASS_SECONDS = 900.0
 BATCH = 2_000
 TOLD_ROWS = 100_000
 OUTBOX, KEYS = "outbox", "idempotency_keys"
+NOTHING = UUID(int=0)
 
 _RIPE = text("SELECT what, below FROM pruned WHERE since <= now() - interval '10 minutes'")
 _OLD_EVENTS = text(
@@ -49,7 +50,8 @@ _NEWEST = text(
 )
 _MARK = (
     "INSERT INTO pruned (what, below) SELECT CAST(:what AS text), CAST(:below AS uuid)"
-    " WHERE ({oldest} ORDER BY event_id LIMIT 1) < :below"  # not EXISTS: a plan may look for such a row from any end
+    " WHERE ({oldest} AND event_id >= coalesce((SELECT p.below FROM pruned p WHERE p.what = :what), :first)"
+    "  ORDER BY event_id LIMIT 1) < :below"  # not EXISTS: a plan may look for such a row from any end
     " ON CONFLICT (what) DO UPDATE SET below = excluded.below, since = now() WHERE pruned.below < excluded.below"
 )
 _MARK_EVENTS = text(_MARK.format(oldest="SELECT event_id FROM outbox WHERE sent_at IS NOT NULL"))
@@ -101,7 +103,7 @@ class Pruner:
 
     async def _delete(self, what: str, statement: Any, values: Mapping[str, Any]) -> int:
         """Delete batch by batch, resting as long as each took: never more than half a connection's time."""
-        done, after = 0, UUID(int=0)
+        done, after = 0, NOTHING
         while True:
             began = time.monotonic()
             async with committing_each(self._engine) as connection:
@@ -125,8 +127,10 @@ class Pruner:
                 now, newest = (await connection.execute(_NEWEST, {"reaction": reaction})).one()
                 if newest is not None:
                     below = first_id(min(now, instant_of(newest)) - self._kept.events)
-                    await connection.execute(_MARK_CLAIMS, {"what": reaction, "below": below})
+                    await connection.execute(
+                        _MARK_CLAIMS, {"what": reaction, "below": below, "first": NOTHING}
+                    )
         async with committing_each(self._engine) as connection:
             now = (await connection.execute(text("SELECT now()"))).scalar_one()
             below = first_id(now - self._kept.events)
-            await connection.execute(_MARK_EVENTS, {"what": OUTBOX, "below": below})
+            await connection.execute(_MARK_EVENTS, {"what": OUTBOX, "below": below, "first": NOTHING})
