@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 RETRY_POLL_SECONDS = 0.5
 BACKLOG_SECONDS = 15.0
 RESTART_SECONDS = 1.0
+APART_SECONDS = 0.05
+"""Parts that begin together would each open a connection to the database, which the pool then keeps."""
 
 R = TypeVar("R", bound=Resources)
 
@@ -62,15 +64,20 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; a part that fails is started again."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(kept_running("relay", self._relay.run))
-            tasks.create_task(kept_running("timers", self.timer_loop.run))
-            tasks.create_task(kept_running("retries", self._retry_stalled))
-            tasks.create_task(kept_running("backlog", self._show_backlog))
-            tasks.create_task(kept_running("pruning", self._pruner.run))
-            for reaction in self.reactions:
-                tasks.create_task(kept_running(reaction.name, self._consuming(reaction)))
-            for name, loop in self._loops.items():
-                tasks.create_task(kept_running(name, loop))
+            for name, part in self._parts().items():
+                tasks.create_task(kept_running(name, part))
+                await asyncio.sleep(APART_SECONDS)
+
+    def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            "relay": self._relay.run,
+            **{reaction.name: self._consuming(reaction) for reaction in self.reactions},
+            "timers": self.timer_loop.run,
+            "retries": self._retry_stalled,
+            "backlog": self._show_backlog,
+            "pruning": self._pruner.run,
+            **self._loops,
+        }
 
     def _consuming(self, reaction: Reaction) -> Callable[[], Awaitable[None]]:
         async def consume() -> None:
