@@ -24,7 +24,7 @@ from shared.wechat.mini import MiniProgram, MiniProgramSettings
 
 OURSELVES = Principal(Kind.SERVICE)
 """On whose behalf timers call the siblings."""
-PLACED_AT_ONCE = 16
+PLACED_AT_ONCE = 8
 """So many orders are being placed at once; the others wait in line, and hold no connection to the database."""
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from services.catalog.stock import api as stock_api, usecases as stock
 from services.order.clients import payment
 from services.order.clients.payment import PaymentStatus
+from services.order.orders.placing_storage import Created, NewOrder, Placings
 from services.payment.payments import take_payment
 from services.payment.payments.domain import Attempt, Payment
 from services.payment.refunds import advance_refund
@@ -21,7 +22,6 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.inbox import Inbox
 from shared.messaging.relay import Relay
 from shared.messaging.transport import Delivery
-from shared.timers.rows import TimerRows
 from shared.wechat.pay import Refund as SaidRefund, Transaction
 from tests.simulation.processes import current
 
@@ -123,13 +123,12 @@ def closed_without_asking() -> Iterator[None]:
 @contextmanager
 def nobody_completes() -> Iterator[None]:
     """What was interrupted while it was created stays so (K9, K15)."""
-    set_timer = TimerRows.set
+    create = Placings.create
 
-    async def set_others(self: TimerRows, kind: str, key: str, **more: Any) -> None:
-        if kind != "complete-creation":
-            await set_timer(self, kind, key, **more)
+    async def unguarded(self: Placings, new: NewOrder, *, timer: str, due_at: datetime) -> Created:
+        return await create(self, new, timer=timer, due_at=due_at + timedelta(days=1_000))
 
-    with patch.object(TimerRows, "set", set_others):
+    with patch.object(Placings, "create", unguarded):
         yield
 
 

@@ -84,8 +84,7 @@ async def _open(resources: OrderResources, order: Order, lines: Sequence[BoughtL
         if order.from_cart:
             await _take_from_cart(work, order, lines)
         await work.outbox.add(order_placed(order, lines), at=at)
-        await work.timers.cancel(COMPLETE_CREATION, str(order.id))
-        await work.timers.set(CLOSE_UNPAID, str(order.id), due_at=order.expires_at)
+        await work.timers.replace(COMPLETE_CREATION, CLOSE_UNPAID, str(order.id), due_at=order.expires_at)
         return order
 
 
