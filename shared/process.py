@@ -23,18 +23,21 @@ from shared.http.problems import install_problem_handlers
 from shared.http.protocol import GuardedProtocol
 from shared.http.readiness import Readiness
 from shared.logging import configure_logging
+from shared.messaging.relay import Relay
 from shared.messaging.transport import Transport
 from shared.messaging.transports import open_transport
 from shared.resources import Resources
 from shared.settings import ServiceSettings
 from shared.starting import UnusableDatabase, prepare
 from shared.telemetry import configure_telemetry
-from shared.worker import Worker
+from shared.worker import Worker, kept_running
 
 try:
+    import resource
+
     import uvloop
 except ImportError:  # Windows
-    uvloop = None  # type: ignore[assignment]
+    resource = uvloop = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +55,22 @@ def serve(
     open_resources: Callable[[S], AbstractAsyncContextManager[R]],
     create_app: Callable[[R], ASGIApp],
 ) -> None:
-    """Serve an app until told to stop: at once, and ready as soon as its database answers."""
+    """Serve an app until told to stop: at once, and ready as soon as its database answers.
+
+    What it announces it relays itself, at once; the worker's relay is the net below it.
+    """
     settings = _configure(name, settings_class)
 
-    prepared = asyncio.Event()
-
-    async def preparing(resources: R) -> None:
-        await prepare(resources, migrations=_migrations(settings_class))
-        prepared.set()
-
     async def main() -> None:
+        prepared = asyncio.Event()
+        transport = open_transport(settings.amqp_url.get_secret_value(), name=f"jishi-{name}")
+
+        async def relaying(resources: R) -> None:
+            await prepare(resources, migrations=_migrations(settings_class))
+            prepared.set()
+            if not transport.exclusive:
+                await kept_running("relay", Relay(resources.engine, transport).run)
+
         async with (
             open_resources(settings) as resources,
             stopping() as stopped,
@@ -72,9 +81,10 @@ def serve(
                 prepared=prepared,
                 drain_seconds=settings.drain_seconds,
             ),
-            beside(stopped, preparing(resources)),
+            beside(stopped, relaying(resources)),
         ):
             await stopped.wait()
+        await transport.close()
 
     _run_process(main())
 
@@ -162,7 +172,11 @@ async def serving(
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a process's main coroutine on uvloop, where there is one."""
+    """Run a process's main coroutine on uvloop, where there is one, with as many connections as the machine allows."""
+    if resource is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):  # macOS names more than it grants
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     loop_factory = uvloop.new_event_loop if uvloop is not None else None
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main)

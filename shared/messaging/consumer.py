@@ -93,16 +93,13 @@ class Consumer:
             await self._stall(item, error)
 
     async def _apply(self, items: Sequence[Item]) -> None:
-        """One transaction: claim, do, forget earlier stalls."""
+        """One transaction: claim and do."""
 
         async def do(work: UnitOfWork) -> None:
             claimed = await work.inbox.claim(self._reaction.name, [item.envelope.id for item in items])
             fresh = {item.envelope.id: item.received for item in items if item.envelope.id in claimed}
             if fresh:
                 await self._reaction.handle(work, [each for each in fresh.values() if each is not None])
-            await StalledEvents(work.connection).forget(
-                self._reaction.name, [item.envelope.id for item in items]
-            )
 
         with door_span(self._reaction.name, _trace_of(items), SpanKind.CONSUMER):
             await self._through_outages(do)

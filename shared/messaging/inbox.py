@@ -8,11 +8,11 @@ from sqlalchemy import text
 from shared.connection import Connection
 
 _CLAIM = text(
-    "INSERT INTO inbox (reaction, event_id) SELECT :reaction, unnest(CAST(:event_ids AS uuid[]))"
-    " ON CONFLICT DO NOTHING RETURNING event_id, event_id < (SELECT below FROM pruned WHERE what = :reaction) AS is_old"
-)
-_WAITING = text(
-    "SELECT event_id FROM stalled_events WHERE reaction = :reaction AND event_id = ANY(:event_ids) AND state = 'waiting'"
+    "WITH forgotten AS (DELETE FROM stalled_events WHERE reaction = :reaction AND event_id = ANY(:event_ids)"
+    " RETURNING event_id, state)"
+    " INSERT INTO inbox (reaction, event_id) SELECT :reaction, unnest(CAST(:event_ids AS uuid[]))"
+    " ON CONFLICT DO NOTHING RETURNING event_id, event_id < (SELECT below FROM pruned WHERE what = :reaction)"
+    " AND event_id NOT IN (SELECT event_id FROM forgotten WHERE state = 'waiting') AS is_too_old"
 )
 
 
@@ -30,17 +30,12 @@ class Inbox:
         self._connection = connection
 
     async def claim(self, reaction: str, event_ids: Sequence[UUID]) -> set[UUID]:
-        """Claim events for a reaction; only those not yet claimed come back, to be handled now.
+        """Claim events for a reaction; only those not yet claimed come back, to be handled now. Earlier stalls are over.
 
         Raises TooOld for one that is not claimed, and may have been before claims of its time were forgotten; but those
         that wait since were never applied.
         """
         rows = await self._connection.execute(_CLAIM, {"reaction": reaction, "event_ids": sorted(event_ids)})
-        claimed = {row.event_id: row.is_old for row in rows}
-        if old := {event_id for event_id, is_old in claimed.items() if is_old}:
-            waiting = await self._connection.execute(
-                _WAITING, {"reaction": reaction, "event_ids": sorted(old)}
-            )
-            if old - set(waiting.scalars()):
-                raise TooOld
-        return set(claimed)
+        if any(row.is_too_old for row in rows):
+            raise TooOld
+        return {row.event_id for row in rows}

@@ -22,9 +22,10 @@ BATCH = 500
 PACK_EVENTS = 50
 PACK_BYTES = 64 * 1024
 BATCHES_IN_FLIGHT = 4
-POLL_SECONDS = 0.1
 NET_SECONDS = 1.0
-"""How often to look where every announcement wakes the relay: in one process with those who announce."""
+"""How often to look for what nobody was woken for: a process that announces relays by itself, and may have been killed."""
+LINGER_SECONDS = 0.005
+"""What is announced within a moment goes together."""
 LEASE_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -62,7 +63,7 @@ class _Row:
 
 
 class Relay:
-    """The relay of one service; any number of them may run beside each other."""
+    """A relay of one service: one in each process that announces, and any number of them beside each other."""
 
     def __init__(self, engine: AsyncEngine, transport: Transport) -> None:
         self._engine = engine
@@ -106,10 +107,11 @@ class Relay:
             task.add_done_callback(self._in_flight.discard)
         if len(rows) < BATCH:
             try:
-                async with asyncio.timeout(NET_SECONDS if self._transport.exclusive else POLL_SECONDS):
+                async with asyncio.timeout(NET_SECONDS):
                     await self._work.wait()
             except TimeoutError:
                 return
+            await asyncio.sleep(LINGER_SECONDS)
 
     async def _claim(self) -> list[_Row]:
         async with committing_each(self._engine) as connection:

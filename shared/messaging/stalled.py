@@ -48,7 +48,6 @@ _PARK = text(
     " VALUES (:reaction, :event_id, :type, :envelope, 'parked', 1, :reason)"
     " ON CONFLICT (reaction, event_id) DO UPDATE SET state = 'parked', reason = :reason, updated_at = now()"
 )
-_FORGET = text("DELETE FROM stalled_events WHERE reaction = :reaction AND event_id = ANY(:event_ids)")
 _GIVE_UP = text(
     "UPDATE stalled_events SET state = 'parked', reason = :reason, updated_at = now()"
     " WHERE state = 'waiting' AND next_attempt_at <= now() AND attempts >= :park_after"
@@ -158,10 +157,6 @@ class StalledEvents:
     async def park(self, reaction: str, envelope: Envelope, reason: str) -> None:
         """Give an event up until an operator replays it."""
         await self._connection.execute(_PARK, _key(reaction, envelope) | {"reason": _storable(reason)})
-
-    async def forget(self, reaction: str, event_ids: Sequence[UUID]) -> None:
-        """These were applied at last."""
-        await self._connection.execute(_FORGET, {"reaction": reaction, "event_ids": list(event_ids)})
 
     async def due(self, reactions: Sequence[str]) -> tuple[str, Envelope] | None:
         """Take one waiting event of these reactions whose next try is due, and count the try: its reaction and itself.

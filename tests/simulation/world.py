@@ -162,7 +162,7 @@ class World:
                 patch.object(secrets, "randbelow", dice.randrange),
                 patch.object(secrets, "choice", dice.choice),
                 patch.object(secrets, "token_hex", lambda length: dice.randbytes(length).hex()),
-                patch.object(relay, "POLL_SECONDS", NEVER_SECONDS),
+                patch.object(relay, "NET_SECONDS", NEVER_SECONDS),
             ):
                 yield
         finally:

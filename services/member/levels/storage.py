@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -14,6 +15,8 @@ from shared.http.problems import NotFound
 from shared.ids import new_id
 
 _ALL = text("SELECT code, name, threshold_growth, discount_bp, perks FROM member_levels ORDER BY position")
+ALL_LEVELS = "(SELECT json_agg(every ORDER BY every.position) FROM member_levels AS every)"
+"""SQL for all levels as one JSON array, whose elements `to_level` reads."""
 _LOCK = text("LOCK TABLE member_levels IN SHARE ROW EXCLUSIVE MODE")
 _CLEAR = text("DELETE FROM member_levels")
 _ADD = text(
@@ -45,16 +48,7 @@ class Levels:
 
     async def all(self) -> list[Level]:
         """All levels by rising thresholds."""
-        return [
-            Level(
-                row.code,
-                row.name,
-                row.threshold_growth,
-                row.discount_bp,
-                tuple(Perk(PerkKind(perk["kind"]), perk["text"]) for perk in row.perks),
-            )
-            for row in await self._connection.execute(_ALL)
-        ]
+        return [to_level(row) for row in await self._connection.execute(_ALL)]
 
     async def lock(self) -> None:
         """Let one operator at a time change the levels."""
@@ -69,6 +63,12 @@ class Levels:
             for position, level in enumerate(levels, start=1)
         ]
         await self._connection.execute_many(_ADD, rows)
+
+
+def to_level(row: Any) -> Level:
+    """The level in a row of its columns."""
+    perks = tuple(Perk(PerkKind(perk["kind"]), perk["text"]) for perk in row["perks"])
+    return Level(row["code"], row["name"], row["threshold_growth"], row["discount_bp"], perks)
 
 
 class Growth:

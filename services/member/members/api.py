@@ -14,6 +14,7 @@ from services.member.addresses.views import ContactView
 from services.member.consents.usecases import live_consents
 from services.member.consents.views import ConsentView
 from services.member.levels.domain import Level, level_of
+from services.member.levels.storage import to_level
 from services.member.levels.usecases import shop_levels
 from services.member.members.queries import newest_first, openid_of, overview, standing
 from services.member.members.usecases import change_profile
@@ -146,7 +147,7 @@ async def member_standing(member_id: UUID, caller: FromOrder, resources: Own) ->
     """Level, points and default address, for a checkout."""
     async with reading(resources.engine) as connection:
         row = await standing(connection, member_id)
-        level = level_of(await shop_levels(connection), row.growth)
+    level = level_of([to_level(each) for each in row.levels], row.growth)
     address = None
     if row.address_id is not None:
         address = ContactView.of(

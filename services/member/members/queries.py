@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from services.member.levels.storage import ALL_LEVELS
 from shared.connection import Connection, Row
 from shared.http.problems import NotFound
 
@@ -16,7 +17,8 @@ _OVERVIEW = (
 _ONE = text(f"{_OVERVIEW} WHERE m.id = :id")
 _PAGE = text(f"{_OVERVIEW} WHERE m.id < :before ORDER BY m.id DESC LIMIT :limit")
 _STANDING = text(
-    "SELECT g.growth, p.spendable, r.points_per_yuan, r.points_max_ratio_bp, a.id AS address_id, a.details_sealed"
+    "SELECT g.growth, p.spendable, r.points_per_yuan, r.points_max_ratio_bp, a.id AS address_id, a.details_sealed,"
+    f" {ALL_LEVELS} AS levels"
     " FROM growth_accounts g JOIN points_accounts p ON p.member_id = g.member_id CROSS JOIN point_rules r"
     " LEFT JOIN addresses a ON a.member_id = g.member_id AND a.is_default"
     " WHERE g.member_id = :id"

@@ -7,7 +7,7 @@ from services.order.carts.storage import Carts
 from services.order.clients import catalog
 from services.order.member_lock import lock_member
 from services.order.resources import OrderResources
-from shared.database import begin
+from shared.database import begin, committing_each
 from shared.http.identity import Principal
 from shared.http.problems import NotFound
 
@@ -17,8 +17,8 @@ async def put_line(
 ) -> None:
     """Have so many of a SKU in the caller's cart; raises NotFound, NotOnSale, CartFull, ServiceUnavailable."""
     member_id = caller.member_id
-    async with begin(resources.engine) as work:
-        if await Carts(work.connection).change(member_id, sku_id, quantity=quantity, is_selected=is_selected):
+    async with committing_each(resources.engine) as connection:
+        if await Carts(connection).change(member_id, sku_id, quantity=quantity, is_selected=is_selected):
             return
     sku = (await catalog.look_up(resources.services, [sku_id], on_behalf_of=caller)).get(sku_id)
     if sku is None:

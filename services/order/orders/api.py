@@ -12,7 +12,6 @@ from services.order.orders.domain import OrderStatus
 from services.order.orders.pay_order import pay_order
 from services.order.orders.place_order import Placing, place_order
 from services.order.orders.queries import lines_of, orders_of_member
-from services.order.orders.storage import Orders
 from services.order.orders.views import OrderStatusView, OrderView, PaymentView, PlacedOrderView
 from services.order.resources import Own
 from shared.database import reading
@@ -58,8 +57,7 @@ async def list_orders(
 async def get_order(order_id: UUID, caller: Member, resources: Own) -> OrderDetailView:
     """One of the caller's orders in full."""
     async with reading(resources.engine) as connection:
-        order = await Orders(connection).find_own(order_id, member_id=caller.member_id)
-        return await detail(connection, resources.field_keys, order)
+        return await detail(connection, resources.field_keys, order_id, member_id=caller.member_id)
 
 
 @router.post("/{order_id}/pay")

@@ -1,23 +1,22 @@
-"""One order in full, read in a fixed number of statements."""
+"""One order in full, read in one statement: clients look again and again whether it is paid."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from services.order.checkout.views import StepView
 from services.order.clients.member import Address
 from services.order.orders.addresses import unseal
-from services.order.orders.domain import Order
-from services.order.orders.queries import TimelineEntry, timeline
-from services.order.orders.storage import Orders
-from services.order.orders.views import OrderView, told
-from services.order.pricing import load_quote
-from services.order.refunds.storage import Refunds
-from services.order.refunds.views import OperatorRefundView, RefundView, operator_refunds, refunds_of
-from services.order.shipments.views import OperatorShipmentView, ShipmentView, shipments_of
+from services.order.orders.views import BoughtLineView, OrderView
+from services.order.refunds.views import OperatorRefundView, RefundView
+from services.order.shipments.views import OperatorShipmentView, ShipmentView
 from shared.connection import Connection
 from shared.crypto import FieldKeys, mask_phone
 from shared.http.bodies import View
+from shared.http.problems import NotFound
 
 
 class TimelineView(View):
@@ -62,33 +61,55 @@ class OperatorOrderDetailView(OperatorOrderView):
     refunds: list[OperatorRefundView]
 
 
-async def detail(connection: Connection, keys: FieldKeys, order: Order) -> OrderDetailView:
-    """An order for its member."""
-    return OrderDetailView(
-        **await _common(connection, keys, order),
-        timeline=[
-            TimelineView(status=entry.status, at=entry.at, reason=entry.reason)
-            for entry in await timeline(connection, order.id)
-        ],
-        shipments=[ShipmentView(**each.model_dump()) for each in await shipments_of(connection, order.id)],
-        refunds=await refunds_of(connection, order.id),
-    )
+def _all(query: str) -> str:
+    """SQL for the rows of a query as one JSON array."""
+    return f"(SELECT coalesce(json_agg(x), '[]') FROM ({query}) AS x)"
+
+
+_OWN = ", ".join(f"o.{name}" for name in OrderView.model_fields if name not in ("order_id", "lines"))
+_LINE = ", ".join(name for name in BoughtLineView.model_fields if name != "order_line_id")
+_LINES = f"SELECT id AS order_line_id, {_LINE} FROM order_lines WHERE order_id = o.id ORDER BY id"
+_TIMELINE = (
+    "SELECT version, status, at, reason, actor_kind, actor_id FROM order_history"
+    " WHERE order_id = o.id ORDER BY version"
+)
+_PARCEL = "SELECT order_line_id, quantity FROM shipment_lines WHERE shipment_id = s.id ORDER BY order_line_id"
+_SHIPMENTS = (
+    "SELECT id AS shipment_id, order_id, carrier, tracking_number, shipped_at, upload_status, upload_attempts,"
+    f" upload_error, {_all(_PARCEL)} AS lines FROM shipments s WHERE order_id = o.id ORDER BY number"
+)
+_UNITS = (
+    "SELECT order_line_id, quantity, quantity - off_shelf_quantity AS restock_quantity, amount_fen, points_returned"
+    " FROM refund_lines WHERE refund_id = r.id ORDER BY order_line_id"
+)
+_REFUNDS = (
+    "SELECT id AS refund_id, refund_number, order_id, status, freight_fen, refund_fen, points_returned, reason,"
+    f" requested_at, refunded_at, requested_by, failure_reason, {_all(_UNITS)} AS lines"
+    " FROM refunds r WHERE order_id = o.id ORDER BY number"
+)
+_DETAIL = text(
+    f"SELECT {_OWN}, o.id AS order_id, o.member_id, o.address_sealed, o.quote -> 'explanation' AS explanation,"
+    f" {_all(_LINES)} AS lines, {_all(_TIMELINE)} AS timeline, {_all(_SHIPMENTS)} AS shipments,"
+    f" {_all(_REFUNDS)} AS refunds FROM orders o"
+    " WHERE o.id = :order_id AND (CAST(:member_id AS uuid) IS NULL OR o.member_id = :member_id)"
+)
+
+
+async def detail(
+    connection: Connection, keys: FieldKeys, order_id: UUID, *, member_id: UUID
+) -> OrderDetailView:
+    """An order for its member; raises NotFound (SEC9)."""
+    return OrderDetailView.model_validate(await _read(connection, keys, order_id, member_id=member_id))
 
 
 async def operator_detail(
-    connection: Connection, keys: FieldKeys, order: Order, *, roles: frozenset[str]
+    connection: Connection, keys: FieldKeys, order_id: UUID, *, roles: frozenset[str]
 ) -> OperatorOrderDetailView:
-    """An order for an operator with these roles."""
-    common = await _common(connection, keys, order)
-    if not roles & SHIPPING_ROLES:
-        common["delivery_address"] = masked(common["delivery_address"])
-    return OperatorOrderDetailView(
-        **common,
-        member_id=order.member_id,
-        timeline=[_entry(entry) for entry in await timeline(connection, order.id)],
-        shipments=await shipments_of(connection, order.id),
-        refunds=await operator_refunds(connection, await Refunds(connection).of_order(order.id)),
-    )
+    """An order for an operator with these roles; raises NotFound."""
+    found = OperatorOrderDetailView.model_validate(await _read(connection, keys, order_id, member_id=None))
+    if roles & SHIPPING_ROLES:
+        return found
+    return found.model_copy(update={"delivery_address": masked(found.delivery_address)})
 
 
 SHIPPING_ROLES = frozenset({"owner", "operations", "service_desk"})
@@ -106,23 +127,11 @@ def masked(address: Address) -> Address:
     )
 
 
-async def _common(connection: Connection, keys: FieldKeys, order: Order) -> dict[str, Any]:
-    orders = Orders(connection)
-    quote = load_quote(await orders.quote(order.id))
-    sealed = await orders.address_sealed(order.id)
-    return {
-        **told(order, await orders.lines(order.id)),
-        "explanation": [StepView.model_validate(each) for each in quote.explanation],
-        "delivery_address": unseal(keys, sealed, order_id=order.id),
-    }
-
-
-def _entry(entry: TimelineEntry) -> OperatorTimelineView:
-    return OperatorTimelineView(
-        status=entry.status,
-        at=entry.at,
-        reason=entry.reason,
-        version=entry.version,
-        actor_kind=entry.actor_kind,
-        actor_id=entry.actor_id,
-    )
+async def _read(
+    connection: Connection, keys: FieldKeys, order_id: UUID, *, member_id: UUID | None
+) -> Mapping[str, Any]:
+    found = await connection.execute(_DETAIL, {"order_id": order_id, "member_id": member_id})
+    if (row := found.one_or_none()) is None:
+        raise NotFound()
+    address = unseal(keys, row.address_sealed, order_id=order_id)
+    return {**row, "delivery_address": address}

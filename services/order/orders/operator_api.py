@@ -8,7 +8,6 @@ from fastapi import Query
 from services.order.orders.details import OperatorOrderDetailView, OperatorOrderView, operator_detail
 from services.order.orders.domain import OrderStatus
 from services.order.orders.queries import OrderFilter, all_orders, lines_of
-from services.order.orders.storage import Orders
 from services.order.orders.views import told
 from services.order.resources import Own
 from shared.database import reading
@@ -51,5 +50,4 @@ async def list_orders(
 async def get_order(order_id: UUID, caller: AnyOperator, resources: Own) -> OperatorOrderDetailView:
     """One order in full."""
     async with reading(resources.engine) as connection:
-        order = await Orders(connection).find(order_id)
-        return await operator_detail(connection, resources.field_keys, order, roles=caller.roles)
+        return await operator_detail(connection, resources.field_keys, order_id, roles=caller.roles)

@@ -31,22 +31,6 @@ _ALL = text(
 _LINES = text(
     f"SELECT order_id, {_LINE} FROM order_lines WHERE order_id = ANY(:order_ids) ORDER BY order_id, id"
 )
-_TIMELINE = text(
-    "SELECT version, status, at, reason, actor_kind, actor_id FROM order_history"
-    " WHERE order_id = :order_id ORDER BY version"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One step of an order's history."""
-
-    version: int
-    status: str
-    at: datetime
-    reason: str | None
-    actor_kind: str
-    actor_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +70,3 @@ async def lines_of(connection: Connection, orders: Sequence[Order]) -> dict[UUID
     for order_id, *values in await connection.execute(_LINES, {"order_ids": list(found)}):
         found[order_id].append(BoughtLine(**dict(zip(_LINE.split(", "), values, strict=True))))
     return found
-
-
-async def timeline(connection: Connection, order_id: UUID) -> list[TimelineEntry]:
-    """The order's history."""
-    return [TimelineEntry(*row) for row in await connection.execute(_TIMELINE, {"order_id": order_id})]

@@ -5,8 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from services.order.shipments.domain import Shipment, TrackingEvent, TrackingStatus, UploadStatus
-from services.order.shipments.storage import Shipments
-from shared.connection import Connection
 from shared.http.bodies import View
 
 
@@ -81,13 +79,6 @@ class TrackedShipmentView(ShipmentView):
                 for event in events
             ],
         )
-
-
-async def shipments_of(connection: Connection, order_id: UUID) -> list[OperatorShipmentView]:
-    """An order's parcels, in two statements."""
-    shipments = Shipments(connection)
-    contents = await shipments.contents(order_id)
-    return [OperatorShipmentView.of(each, contents[each.id]) for each in await shipments.of_order(order_id)]
 
 
 def _told(shipment: Shipment, content: Mapping[UUID, int]) -> dict[str, object]:

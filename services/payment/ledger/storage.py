@@ -12,12 +12,10 @@ from shared.connection import Connection
 from shared.ids import new_id
 
 _POST = text(
-    "INSERT INTO journals (journal_id, source_type, source_id, kind, payment_id, posted_at)"
-    " VALUES (:journal_id, :source_type, :source_id, :kind, :payment_id, :at)"
-)
-_ENTER = text(
-    "INSERT INTO journal_entries (journal_id, account, amount_fen)"
-    " SELECT :journal_id, * FROM unnest(CAST(:accounts AS text[]), CAST(:amounts_fen AS bigint[]))"
+    "WITH journal AS (INSERT INTO journals (journal_id, source_type, source_id, kind, payment_id, posted_at)"
+    "  VALUES (:journal_id, :source_type, :source_id, :kind, :payment_id, :at) RETURNING journal_id)"
+    " INSERT INTO journal_entries (journal_id, account, amount_fen) SELECT journal_id, entry.*"
+    " FROM journal, unnest(CAST(:accounts AS text[]), CAST(:amounts_fen AS bigint[])) AS entry"
 )
 
 
@@ -62,22 +60,15 @@ class Ledger:
 
         The database refuses an unbalanced or repeated one.
         """
-        journal_id = new_id()
         await self._connection.execute(
             _POST,
             {
-                "journal_id": journal_id,
+                "journal_id": new_id(),
                 "source_type": source.type,
                 "source_id": source.id,
                 "kind": source.kind,
                 "payment_id": payment_id,
                 "at": at,
-            },
-        )
-        await self._connection.execute(
-            _ENTER,
-            {
-                "journal_id": journal_id,
                 "accounts": [account.value for account in entries],
                 "amounts_fen": list(entries.values()),
             },

@@ -25,7 +25,7 @@ from services.payment.payments.refusals import (
 from services.payment.payments.storage import Payments
 from services.payment.payments.take_payment import take_nothing_to_pay
 from services.payment.resources import PaymentResources
-from shared.database import begin
+from shared.database import begin, committing_each
 from shared.wechat.pay import OrderAlreadyPaid, OutcomeUnknown, RequestPayment, WeChatPayRefused
 
 NUMBER_IS_SPENT = ("ORDER_CLOSED", "OUT_TRADE_NO_USED")
@@ -114,11 +114,9 @@ async def _prepay(
                 shares_profit=attempt.share_rule_version is not None,
             )
         )
-        async with begin(resources.engine) as work:
-            payments = Payments(work.connection)
-            await payments.record_prepay(attempt.out_trade_no, prepay_id, at=at)
-            standing = await payments.find(payment.order_id)
-        if standing is None or standing.closing_at is not None:
+        async with committing_each(resources.engine) as connection:
+            may_be_paid = await Payments(connection).record_prepay(attempt, prepay_id, at=at)
+        if not may_be_paid:
             raise PaymentClosed()
     return await resources.wechat_pay.request_payment(prepay_id)
 

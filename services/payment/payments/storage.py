@@ -29,9 +29,10 @@ _ATTEMPT = (
     " a.initiated_at, a.transaction_id, a.paid_fen, a.surplus_reason, a.share_rule_version"
 )
 _OPEN = text(
-    "INSERT INTO payments (payment_id, order_id, order_number, member_id, payer_openid, description, amount_fen,"
+    "WITH p AS (INSERT INTO payments (payment_id, order_id, order_number, member_id, payer_openid, description, amount_fen,"
     " status, opened_at, expires_at) VALUES (:payment_id, :order_id, :order_number, :member_id, :payer_openid,"
-    " :description, :amount_fen, 'paying', :at, :expires_at) ON CONFLICT DO NOTHING"
+    " :description, :amount_fen, 'paying', :at, :expires_at) ON CONFLICT DO NOTHING RETURNING *)"
+    f" SELECT {_PAYMENT} FROM p"
 )
 _BURY = text(
     "INSERT INTO payments (payment_id, order_id, description, amount_fen, status, opened_at, expires_at, closed_at)"
@@ -46,15 +47,17 @@ _FIND = text(f"SELECT {_PAYMENT} FROM payments p WHERE p.order_id = :order_id")
 _ATTEMPT_BY_NUMBER = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.out_trade_no = :out_trade_no")
 _ATTEMPTS = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.payment_id = :payment_id ORDER BY a.number")
 _INITIATE = text(
-    "INSERT INTO attempts AS a (out_trade_no, payment_id, number, status, initiated_at, share_rule_version)"
-    " VALUES (:out_trade_no, :payment_id, :number, 'initiated', :at,"
+    "INSERT INTO attempts AS a (out_trade_no, payment_id, number, status, initiated_at, may_appear_until,"
+    " share_rule_version) VALUES (:out_trade_no, :payment_id, :number, 'initiated', :at, :until,"
     "  (SELECT CASE WHEN total_bp > 0 THEN version END FROM share_rules ORDER BY version DESC LIMIT 1))"
     f" RETURNING {_ATTEMPT}"
 )
 _INTEND = text("UPDATE attempts SET may_appear_until = :until WHERE out_trade_no = :out_trade_no")
 _PREPAID = text(
-    "UPDATE attempts SET status = 'prepaid', prepay_id = :prepay_id, prepaid_at = :at, may_appear_until = :until,"
-    " last_error = NULL WHERE out_trade_no = :out_trade_no AND status IN ('initiated', 'prepaid')"
+    "WITH noted AS (UPDATE attempts SET status = 'prepaid', prepay_id = :prepay_id, prepaid_at = :at,"
+    " may_appear_until = :until, last_error = NULL"
+    " WHERE out_trade_no = :out_trade_no AND status IN ('initiated', 'prepaid'))"
+    " SELECT closing_at IS NOT NULL FROM payments WHERE payment_id = :payment_id"
 )
 _REFUSED = text(
     "UPDATE attempts SET last_error = :error, may_appear_until = NULL WHERE out_trade_no = :out_trade_no"
@@ -101,7 +104,7 @@ class Payments:
 
     async def open(self, order: PaymentOrder, *, at: datetime) -> Payment | None:
         """The order's payment, opened if there was none, and locked; None when another order has its number."""
-        await self._connection.execute(
+        opened = await self._connection.execute(
             _OPEN,
             {
                 "payment_id": new_id(),
@@ -115,8 +118,9 @@ class Payments:
                 "expires_at": order.expires_at,
             },
         )
-        row = (await self._connection.execute(_LOCK, {"order_id": order.order_id})).one_or_none()
-        return None if row is None else _payment(row)
+        if (row := opened.one_or_none()) is not None:
+            return _payment(row)
+        return await self.lock(order.order_id)
 
     async def bury(self, order_id: UUID, *, at: datetime) -> Payment:
         """The order's payment, locked; a closed tombstone where there was none."""
@@ -150,29 +154,37 @@ class Payments:
         return [_attempt(row) for row in rows]
 
     async def open_attempt(self, payment: Payment, *, at: datetime) -> Attempt:
-        """The one attempt that may be paid, started under the next number if there is none."""
+        """The one attempt that may be paid, started under the next number if there is none, for a call right now."""
         before = await self.attempts(payment.payment_id)
         if before and before[-1].is_open:
             return before[-1]
         number = len(before) + 1
         assert payment.order_number is not None
         name = out_trade_no(payment.order_number, number)
-        started = await self._connection.execute(
-            _INITIATE, {"out_trade_no": name, "payment_id": payment.payment_id, "number": number, "at": at}
-        )
+        values = {"out_trade_no": name, "payment_id": payment.payment_id, "number": number, "at": at}
+        started = await self._connection.execute(_INITIATE, values | {"until": at + CALL_MAY_ARRIVE_FOR})
         return _attempt(started.one())
 
     async def intend_prepay(self, attempt: Attempt, *, at: datetime) -> None:
         """Note, before the call, that the provider may come to know the attempt (K9)."""
-        until = max(at + CALL_MAY_ARRIVE_FOR, attempt.may_appear_until or at)
+        until = at + CALL_MAY_ARRIVE_FOR
+        if attempt.may_appear_until is not None and attempt.may_appear_until >= until:
+            return
         await self._connection.execute(_INTEND, {"out_trade_no": attempt.out_trade_no, "until": until})
 
-    async def record_prepay(self, out_trade_no: str, prepay_id: str, *, at: datetime) -> None:
-        """Note the prepay_id, unless the attempt was finished meanwhile."""
-        await self._connection.execute(
+    async def record_prepay(self, attempt: Attempt, prepay_id: str, *, at: datetime) -> bool:
+        """Note the prepay_id, unless the attempt was finished meanwhile; False when its payment is being closed."""
+        noted = await self._connection.execute(
             _PREPAID,
-            {"out_trade_no": out_trade_no, "prepay_id": prepay_id, "at": at, "until": at + KNOWN_AFTER},
+            {
+                "out_trade_no": attempt.out_trade_no,
+                "payment_id": attempt.payment_id,
+                "prepay_id": prepay_id,
+                "at": at,
+                "until": at + KNOWN_AFTER,
+            },
         )
+        return not noted.scalar_one()
 
     async def record_refusal(self, out_trade_no: str, error: str) -> None:
         """Note why the provider refused the prepay call."""
