@@ -143,6 +143,6 @@ async def test_the_gateway_is_ready_whoever_else_is_away(shop: Shop) -> None:
     async with shop.browser() as browser:
         with instead(shop, "catalog", away), instead(shop, "member", broken):
             ready = await browser.get("/health/ready")
-            listing = await browser.get("/products")
+            listing = await browser.get(f"/products?visit={new_id()}")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
     assert (listing.status_code, listing.json()["type"]) == (503, "/problems/busy")
