@@ -17,7 +17,8 @@ from gateway.settings import Settings
 from shared.http.problems import Busy
 
 JUDGED_EVERY_SECONDS = 0.25
-NARROWER, WIDER = 0.5, 1.1
+NARROWER, WIDER, WIDER_AT_SERVICE = 0.5, 1.1, 1.5
+"""A service that is fast again is soon sent as much as before: those who wait in line for it come at once."""
 LEAST = 10
 """A service is always sent so many requests: enough to see whether it is faster again."""
 CROWDED = 0.4
@@ -34,13 +35,16 @@ class Room:
     many are waiting for each other, and the width is halved; while it is crowded and fast, the width grows again.
     """
 
-    def __init__(self, most: int, shares: Mapping[Priority, int], *, seconds: float) -> None:
+    def __init__(
+        self, most: int, shares: Mapping[Priority, int], *, seconds: float, wider: float = WIDER
+    ) -> None:
         self.under_way = 0
         self.width = float(most)
         self._most = most
         self._shares = {priority: percent / 100 for priority, percent in shares.items()}
         self._shares[Priority.VITAL] = inf
         self._seconds = seconds
+        self._wider = wider
         self._fastest = inf
         self._judged_at = 0.0
 
@@ -54,7 +58,7 @@ class Room:
         if now >= self._judged_at + JUDGED_EVERY_SECONDS:
             if self.under_way >= self.width * CROWDED:
                 is_fast = self._fastest <= self._seconds
-                self.width = self.width * WIDER + 1 if is_fast else self.width * NARROWER
+                self.width = self.width * self._wider + 1 if is_fast else self.width * NARROWER
                 self.width = min(self._most, max(LEAST, self.width))
             self._fastest, self._judged_at = inf, now
         self.under_way -= 1
@@ -67,7 +71,12 @@ class Load:
         shares, seconds = settings.limit_shares, settings.limit_fastest_answer.total_seconds()
         self.all = Room(settings.limit_under_way, shares, seconds=seconds)
         self.at = {
-            service: Room(settings.limit_under_way_at_service, shares, seconds=SERVICE_PATIENCE * seconds)
+            service: Room(
+                settings.limit_under_way_at_service,
+                shares,
+                seconds=SERVICE_PATIENCE * seconds,
+                wider=WIDER_AT_SERVICE,
+            )
             for service in sorted({route.service for route in ROUTES})
         }
         self._lines = Lines(settings.limit_waiting, self.at)
