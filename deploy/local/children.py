@@ -74,7 +74,9 @@ class Child:
         self._process = self._launch(self.name, self._module, self._environment, self._log)
         CHILDREN.mkdir(parents=True, exist_ok=True)
         pid = self._process.pid
-        (CHILDREN / self.name).write_text(f"{pid}\n{birth_of(pid)}")
+        note = CHILDREN.with_suffix(".new")
+        note.write_text(f"{pid}\n{birth_of(pid)}")
+        note.replace(CHILDREN / self.name)
 
     def revive(self, say: Callable[[str], None]) -> None:
         """Start the process again when it has died."""
