@@ -56,7 +56,13 @@ def stock_read_then_written() -> Iterator[None]:
     """How much is left is read, looked at, and written back (K12)."""
 
     async def reserve(
-        engine: AsyncEngine, order_id: UUID, *, member_id: UUID, quantities: Mapping[UUID, int], at: datetime
+        engine: AsyncEngine,
+        order_id: UUID,
+        *,
+        member_id: UUID,
+        quantities: Mapping[UUID, int],
+        at: datetime,
+        **_: Any,
     ) -> ReservationState:
         async with begin(engine) as work:
             connection = work.connection

@@ -12,6 +12,7 @@ from services.catalog.search.found import FoundPage
 from services.catalog.search.hot import HotWords
 from services.catalog.search.log import SearchLog
 from services.catalog.settings import Settings
+from services.catalog.stock.hot import HotStock
 from shared import resources as common
 from shared.clock import Clock
 from shared.http.services import Exchange
@@ -21,11 +22,12 @@ from shared.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogResources(Resources):
-    """The common parts, the memory of what people search for, and what they found just now."""
+    """The common parts, the memory of what people search for, what they found just now, and who waits for a SKU."""
 
     search_log: SearchLog
     found_pages: Fresh[FoundPage]
     hot_words: HotWords
+    hot_stock: HotStock
 
 
 @asynccontextmanager
@@ -37,7 +39,11 @@ async def open_resources(
         search_log = SearchLog(opened.engine)
         try:
             yield CatalogResources(
-                **opened.common(), search_log=search_log, found_pages=Fresh(), hot_words=HotWords()
+                **opened.common(),
+                search_log=search_log,
+                found_pages=Fresh(),
+                hot_words=HotWords(),
+                hot_stock=HotStock(opened.engine),
             )
         finally:
             await search_log.close()

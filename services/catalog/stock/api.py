@@ -59,7 +59,12 @@ async def reserve(
     if len(quantities) != len(body.lines):
         raise Invalid("A SKU is named twice.")
     state = await reserve_stock(
-        resources.engine, order_id, member_id=body.member_id, quantities=quantities, at=now
+        resources.engine,
+        order_id,
+        member_id=body.member_id,
+        quantities=quantities,
+        hot_stock=resources.hot_stock,
+        at=now,
     )
     return ReservationView(order_id=order_id, state=state)
 

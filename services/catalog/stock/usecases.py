@@ -21,6 +21,7 @@ from services.catalog.stock.domain import (
     ReservationState,
     Return,
 )
+from services.catalog.stock.hot import HotStock, Wanted
 from services.catalog.stock.queries import StockLevel, stock_level
 from services.catalog.stock.storage import MAX_ON_HAND, Stock, found_reservation, reserve
 from services.catalog.straight import straight
@@ -33,13 +34,23 @@ HELD = ReservationState.HELD
 
 
 async def reserve_stock(
-    engine: AsyncEngine, order_id: UUID, *, member_id: UUID, quantities: Mapping[UUID, int], at: datetime
+    engine: AsyncEngine,
+    order_id: UUID,
+    *,
+    member_id: UUID,
+    quantities: Mapping[UUID, int],
+    hot_stock: HotStock,
+    at: datetime,
 ) -> ReservationState:
     """Hold stock for an order until the order says what became of it (K10); asking again changes nothing.
 
     A transaction of its own. Raises InsufficientStock with what is left of every short line, ReservationReleased,
     ReservationDiffers.
     """
+    if len(quantities) == 1:
+        ((sku_id, quantity),) = quantities.items()
+        if await hot_stock.hold(sku_id, Wanted(order_id, member_id, quantity, at)):
+            return HELD
     async with straight(engine) as connection:
         is_held, shortages = await reserve(connection, order_id, member_id, quantities, at=at)
         if is_held:

@@ -73,6 +73,40 @@ async def test_stock_that_arrives_while_a_buyer_waits_for_the_row_is_held_and_co
     assert await catalog.stock(sku_id) == (2, 2, 0)
 
 
+async def test_those_who_wait_for_the_same_row_are_held_together(catalog: Catalog) -> None:
+    sku_id = await catalog.sku(stock=30)
+    orders = [new_id() for _ in range(40)]
+    async with begin(catalog.engine) as work:
+        lock = "SELECT pg_backend_pid() FROM stock_levels WHERE sku_id = :sku_id FOR UPDATE"
+        own = (await work.connection.execute(text(lock), {"sku_id": UUID(sku_id)})).scalar_one()
+        buyers = [asyncio.create_task(catalog.reserve(order_id, {sku_id: 1})) for order_id in orders]
+        while not await catalog.execute(
+            "SELECT pid FROM pg_stat_activity WHERE :own = ANY (pg_blocking_pids(pid))", own=own
+        ):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+    answers = await asyncio.gather(*buyers)
+    assert sorted(answer.status_code for answer in answers) == [200] * 30 + [409] * 10
+    assert await catalog.stock(sku_id) == (30, 30, 0)
+    transactions = await catalog.execute(
+        "SELECT CAST(xmin AS text) AS own, count(*) AS orders FROM reservations"
+        " WHERE order_id = ANY(:orders) AND state = 'held' GROUP BY 1",
+        orders=orders,
+    )
+    assert sum(row.orders for row in transactions) == 30
+    assert len(transactions) <= 4
+
+
+async def test_who_wants_too_much_keeps_nobody_from_what_is_left(catalog: Catalog) -> None:
+    sku_id = await catalog.sku(stock=6)
+    quantities = [1, 4, 4, 1, 1]  # the first is asked for alone, the others meanwhile
+    answers = await asyncio.gather(*(catalog.reserve(new_id(), {sku_id: each}) for each in quantities))
+    held = [each for each, answer in zip(quantities, answers, strict=True) if answer.status_code == 200]
+    assert sorted(held) in ([1, 1, 4], [1, 1, 1])
+    assert await catalog.stock(sku_id) == (6, sum(held), 0)
+    assert {answer.status_code for answer in answers} == {200, 409}
+
+
 async def test_asking_again_gives_the_same_answer_and_holds_nothing_more(catalog: Catalog) -> None:
     sku_id, order_id = await catalog.sku(), new_id()
     answers = await asyncio.gather(*(catalog.reserve(order_id, {sku_id: 3}) for _ in range(5)))
