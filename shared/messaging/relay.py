@@ -24,6 +24,8 @@ PACK_BYTES = 64 * 1024
 BATCHES_IN_FLIGHT = 4
 NET_SECONDS = 1.0
 """How often to look for what nobody was woken for: a process that announces relays by itself, and may have been killed."""
+AGAIN_SECONDS = 0.1
+"""How soon to look again where there was something."""
 LINGER_SECONDS = 0.005
 """What is announced within a moment goes together."""
 LEASE_SECONDS = 10.0
@@ -107,7 +109,7 @@ class Relay:
             task.add_done_callback(self._in_flight.discard)
         if len(rows) < BATCH:
             try:
-                async with asyncio.timeout(NET_SECONDS):
+                async with asyncio.timeout(AGAIN_SECONDS if rows else NET_SECONDS):
                     await self._work.wait()
             except TimeoutError:
                 return
