@@ -170,8 +170,9 @@ async def pooled(engine: AsyncEngine) -> AsyncIterator[Connection]:
     connection = Connection(engine, taken)
     try:
         yield connection
-    except (asyncio.CancelledError, GeneratorExit):
-        await connection.invalidate()
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            await connection.invalidate()
         raise
     finally:
         taken.close()

@@ -5,11 +5,12 @@ transactions.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from tests.simulation.processes import undisturbed
 from tests.simulation.world import World
@@ -19,7 +20,7 @@ NEWS = tuple(
     for verb in ("INSERT INTO", "UPDATE")
     for table in ("outbox", "timers", "stalled_events")
 )
-"""How a statement begins after which something may be due."""
+"""What is in a statement after which something may be due."""
 
 
 class SimulatedDatabase:
@@ -34,119 +35,121 @@ class SimulatedDatabase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator["SimulatedConnection"]:
-        """A connection, once it is this task's turn; what was not committed is rolled back at the end."""
-        await self.world.gate(f"{self.name} database")
-        with self.world.loop.working():
-            real = await self._engine.connect()
-            try:
-                yield SimulatedConnection(real, self)
-            finally:
-                await undisturbed(real.close())
-
-    async def raw_connection(self) -> "SimulatedRawConnection":
-        """asyncpg's own connection, for services/catalog/straight.py."""
+    async def raw_connection(self) -> "SimulatedPooled":
+        """A connection, once it is this task's turn."""
         await self.world.gate(f"{self.name} database")
         working = ExitStack()
         working.enter_context(self.world.loop.working())
-        pooled = await self._engine.raw_connection()
-        return SimulatedRawConnection(pooled, self, working.close)
+        return SimulatedPooled(await self._engine.raw_connection(), self, working.close)
 
 
-class SimulatedConnection:
-    """A connection whose process may die before every statement, before and after every commit."""
+class SimulatedPooled:
+    """A connection out of the pool."""
 
-    def __init__(self, real: AsyncConnection, database: SimulatedDatabase) -> None:
+    def __init__(
+        self, real: PoolProxiedConnection, database: SimulatedDatabase, closed: Callable[[], None]
+    ) -> None:
         self._real = real
-        self._database = database
-        self._is_autocommit = False
+        self._closed = closed
+        self.info = real.info
+        self.driver_connection = self.info.setdefault("simulated", SimulatedDriver(real.driver_connection))
+        self.driver_connection.database = database
+
+    def invalidate(self) -> None:
+        """Its transaction was rolled back."""
+
+    def close(self) -> None:
+        """Give it back."""
+        self._real.close()
+        self._closed()
+
+
+class SimulatedDriver:
+    """asyncpg's connection, whose process may die before every statement, before and after every commit."""
+
+    database: SimulatedDatabase
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
         self._is_news = False
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
+    def is_closed(self) -> bool:
+        return False
 
-    async def execution_options(self, **options: Any) -> "SimulatedConnection":
-        """Only the isolation level is ever set."""
-        await self._real.execution_options(**options)
-        self._is_autocommit = options.get("isolation_level") == "AUTOCOMMIT"
-        return self
+    def is_in_transaction(self) -> bool:
+        return bool(self._real.is_in_transaction())
 
-    async def execute(self, statement: Any, *values: Any, **more: Any) -> Any:
-        """One statement; with autocommit the process may also die after it took effect."""
-        world, said = self._database.world, str(getattr(statement, "text", statement))
-        words = " ".join(said[:80].split())[:60]
+    async def prepare(self, sql: str) -> "SimulatedStatement":
+        return SimulatedStatement(self, sql, await self._real.prepare(sql))
+
+    async def execute(self, command: str) -> None:
+        """Begin, commit or roll back; nobody may learn of a commit whose process dies after it."""
+        world = self.database.world
+        if command != "COMMIT;":
+            await self._real.execute(command)
+            return
+        world.crash_point("before commit")
+        await self._real.execute(command)
+        world.note(f"{self.database.name}: commit")
+        self._tell_watchers()
+        world.crash_point("after commit")
+
+    async def executemany(self, sql: str, values: Sequence[Any]) -> None:
+        await self.carry_out(sql, self._real.executemany, sql, values)
+
+    async def fetch(self, sql: str, *values: Any) -> Any:
+        return await self.carry_out(sql, self._real.fetch, sql, *values)
+
+    async def fetchrow(self, sql: str, *values: Any) -> Any:
+        return await self.carry_out(sql, self._real.fetchrow, sql, *values)
+
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        return await self.carry_out(sql, self._real.fetchval, sql, *values)
+
+    async def close(self, *, timeout: float) -> None:
+        """A dead process's connection is gone, and PostgreSQL rolls back."""
+        if self.is_in_transaction():
+            await undisturbed(self._real.execute("ROLLBACK"))
+
+    async def carry_out(
+        self,
+        sql: str,
+        do: Callable[..., Any],
+        *values: Any,
+        has_changed: Callable[[], bool] = lambda: True,
+    ) -> Any:
+        """One statement; without a transaction the process may also die after it took effect."""
+        world, words = self.database.world, " ".join(sql[:80].split())[:60]
         world.crash_point(f"before {words}")
-        if "now()" in said:
-            await self._tell_time()
-        done = await self._real.execute(statement, *values, **more)
-        self._is_news = self._is_news or (done.rowcount > 0 and said.startswith(NEWS))
-        if self._is_autocommit:
-            world.note(f"{self._database.name}: {words} ({done.rowcount})")
+        if "now()" in sql:  # what it says in this session; see preparation.py
+            await self._real.execute(f"SET simulation.now = '{world.clock.now().isoformat()}'")
+        done = await do(*values)
+        self._is_news = self._is_news or (has_changed() and any(news in sql for news in NEWS))
+        if not self.is_in_transaction():
+            world.note(f"{self.database.name}: {words}")
             self._tell_watchers()
             world.crash_point("after that")
         return done
 
     def _tell_watchers(self) -> None:
         if self._is_news:
-            for watcher in self._database.watchers:
+            for watcher in self.database.watchers:
                 watcher.set()
         self._is_news = False
 
-    async def _tell_time(self) -> None:
-        """What `now()` says in this session; see preparation.py."""
-        raw = await self._real.get_raw_connection()
-        assert raw.driver_connection is not None
-        await raw.driver_connection.execute(
-            f"SET simulation.now = '{self._database.world.clock.now().isoformat()}'"
+
+class SimulatedStatement:
+    """A prepared statement."""
+
+    def __init__(self, driver: SimulatedDriver, sql: str, real: Any) -> None:
+        self._driver = driver
+        self._sql = sql
+        self._real = real
+
+    async def fetch(self, *values: Any) -> Any:
+        return await self._driver.carry_out(
+            self._sql, self._real.fetch, *values, has_changed=lambda: not self.get_statusmsg().endswith(" 0")
         )
 
-    async def commit(self) -> None:
-        """Commit, unless the process dies before; nobody may learn of it when it dies after."""
-        world = self._database.world
-        world.crash_point("before commit")
-        await self._real.commit()
-        world.note(f"{self._database.name}: commit")
-        self._tell_watchers()
-        world.crash_point("after commit")
-
-    async def invalidate(self) -> None:
-        """A dead process's connection is gone, and PostgreSQL rolls back."""
-        await undisturbed(self._real.rollback())
-
-
-class SimulatedRawConnection:
-    """A pooled connection of asyncpg's, whose statements are transactions of their own."""
-
-    def __init__(self, pooled: Any, database: SimulatedDatabase, closed: Callable[[], None]) -> None:
-        self._pooled = pooled
-        self._database = database
-        self._closed = closed
-
-    @property
-    def driver_connection(self) -> "SimulatedRawConnection":
-        return self
-
-    async def fetch(self, query: str, *values: Any) -> Any:
-        return await self._ask("fetch", query, values)
-
-    async def fetchrow(self, query: str, *values: Any) -> Any:
-        return await self._ask("fetchrow", query, values)
-
-    async def fetchval(self, query: str, *values: Any) -> Any:
-        return await self._ask("fetchval", query, values)
-
-    async def _ask(self, how: str, query: str, values: Any) -> Any:
-        world = self._database.world
-        world.crash_point("before a straight statement")
-        done = await getattr(self._pooled.driver_connection, how)(query, *values)
-        world.note(f"{self._database.name}: {' '.join(query.split())[:60]}")
-        world.crash_point("after that")
-        return done
-
-    def invalidate(self) -> None:
-        """Each statement was whole: there is nothing to roll back."""
-
-    def close(self) -> None:
-        self._pooled.close()
-        self._closed()
+    def get_statusmsg(self) -> str:
+        return str(self._real.get_statusmsg())

@@ -17,7 +17,7 @@ class SimulatedExchange:
     """Carries requests to the apps of other processes."""
 
     def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
-        self._apps = LocalExchange(apps)
+        self.services = LocalExchange(apps)
         self.world: World
         self.servers: Mapping[str, Process]
 
@@ -32,7 +32,9 @@ class SimulatedExchange:
             try:
                 await asyncio.sleep(wanders)
                 await world.gate(f"serves {words}")
-                said = await self._apps.send(service, method, target, headers, body, seconds=LONGEST_SECONDS)
+                said = await self.services.send(
+                    service, method, target, headers, body, seconds=LONGEST_SECONDS
+                )
                 world.note(f"answers {words} with {said.status}")
                 await world.gate(f"answers {words}")
             except (Killed, asyncio.CancelledError):

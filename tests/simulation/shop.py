@@ -4,10 +4,12 @@ import importlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import asyncpg
 import httpx
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from starlette.types import ASGIApp
 
 from deploy.local.postgres_roles import DatabaseUrls
+from shared.database import create_engine
 from shared.http.identity import Identity
 from shared.http.services import Services
 from shared.resources import Resources
@@ -84,7 +87,7 @@ class Running:
 def begin(shop: Shop, world: World) -> Running:
     """Start every process for a seed."""
     broker, outside = Broker(world), Process(OUTSIDE)
-    servers = {name: Process(f"{name}-app") for name in SERVICES}
+    servers = {name: Process(f"{name}-app", partial(_remember_nothing, shop, name)) for name in SERVICES}
     processes = list(servers.values())
     reactions: dict[str, list[str]] = {}
     for name in SERVICES:
@@ -100,6 +103,15 @@ def begin(shop: Shop, world: World) -> Running:
     for process in [outside, *processes]:
         process.start()
     return Running(shop, world, broker, outside, processes, reactions)
+
+
+def _remember_nothing(shop: Shop, name: str, _: Process) -> None:
+    """A process begins with an empty memory: what its resources hold by default is made anew."""
+    resources = shop.resources[name]
+    memory = {
+        each.name: each.default_factory() for each in fields(resources) if each.default_factory is not MISSING
+    }
+    shop.exchange.services.apps[name].state.resources = replace(resources, **memory)  # type: ignore[attr-defined]
 
 
 def _worker(shop: Shop, name: str, broker: Broker) -> Any:
@@ -129,11 +141,10 @@ async def open_shop(
             owners[name] = await asyncpg.connect(databases[name].owner.replace("+asyncpg", ""))
             stack.push_async_callback(owners[name].close)
             settings = module(name, "settings").Settings.from_environment()
-            opened = await stack.enter_async_context(
-                module(name, "resources").open_resources(settings, clock=clock, exchange=exchange)
-            )
-            engines[name] = SimulatedDatabase(name, opened.engine)
-            resources[name] = replace(opened, engine=engines[name])
+            with patch("shared.resources.create_engine", partial(_simulated_engine, engines, name)):
+                resources[name] = await stack.enter_async_context(
+                    module(name, "resources").open_resources(settings, clock=clock, exchange=exchange)
+                )
         account = resources["payment"].account  # type: ignore[attr-defined]
         wechat = WeChatPay(account, _platform_key(merchant_folder))
         http = await stack.enter_async_context(
@@ -144,6 +155,14 @@ async def open_shop(
         apps |= {name: module(name, "app").create_app(resources[name]) for name in SERVICES}
         gateway = Services(_gateway(), exchange)
         yield Shop(loop, resources, engines, owners, exchange, wechat, gateway)
+
+
+def _simulated_engine(
+    engines: dict[str, SimulatedDatabase], name: str, url: str, **options: Any
+) -> SimulatedDatabase:
+    """The engine of a service, with its database on the simulated clock."""
+    engines[name] = SimulatedDatabase(name, create_engine(url, **options))
+    return engines[name]
 
 
 def module(name: str, part: str) -> ModuleType:

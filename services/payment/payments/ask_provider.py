@@ -3,12 +3,13 @@
 from datetime import datetime
 from enum import StrEnum
 
+from services.payment.payments.domain import LAST_LOOK_AFTER, QUERY_ATTEMPT
 from services.payment.payments.refusals import Disputed
 from services.payment.payments.report_dispute import report_dispute
 from services.payment.payments.storage import Payments
 from services.payment.payments.take_payment import take_payment
 from services.payment.resources import PaymentResources
-from shared.database import begin
+from shared.database import UnitOfWork, begin
 from shared.wechat.pay import OutcomeUnknown, TradeState, Transaction, WeChatPayRefused
 
 
@@ -49,12 +50,18 @@ async def take_answer(
             if said is not None and standing is Standing.PAID:
                 await take_payment(work, said, account=resources.account, at=at)
             elif standing is Standing.CLOSED:
-                await payments.close_attempt(out_trade_no, at=at)
+                await note_closed(work, out_trade_no, at=at)
             await payments.record_query(out_trade_no, at=at)
     except Disputed as disputed:
         await report_dispute(resources.engine, disputed, source="query", at=at)
         raise
     return standing
+
+
+async def note_closed(work: UnitOfWork, out_trade_no: str, *, at: datetime) -> None:
+    """The provider has closed an attempt; a slow bank may pay it all the same, so there is a last look (P5)."""
+    if await Payments(work.connection).close_attempt(out_trade_no, at=at):
+        await work.timers.set(QUERY_ATTEMPT, out_trade_no, due_at=at + LAST_LOOK_AFTER)
 
 
 def _standing(said: Transaction | None) -> Standing:

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.payment.payments.ask_provider import Standing, ask_provider
-from services.payment.payments.domain import LAST_LOOK_AFTER, QUERY_ATTEMPT, Attempt, Payment, PaymentStatus
+from services.payment.payments.ask_provider import Standing, ask_provider, note_closed
+from services.payment.payments.domain import Attempt, Payment, PaymentStatus
 from services.payment.payments.refusals import Disputed
 from services.payment.payments.storage import Payments
 from services.payment.resources import PaymentResources
@@ -53,5 +53,4 @@ async def make_unpayable(resources: PaymentResources, attempt: Attempt, *, at: d
         if not is_not_known and refusal.code not in CLOSED_ALREADY:
             raise OutcomeUnknown(f"close was refused: {refusal.code}") from refusal
     async with begin(resources.engine) as work:
-        await Payments(work.connection).close_attempt(attempt.out_trade_no, at=at)
-        await work.timers.set(QUERY_ATTEMPT, attempt.out_trade_no, due_at=at + LAST_LOOK_AFTER)
+        await note_closed(work, attempt.out_trade_no, at=at)

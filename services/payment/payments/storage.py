@@ -194,9 +194,10 @@ class Payments:
         """Note that the provider was asked."""
         await self._connection.execute(_QUERIED, {"out_trade_no": out_trade_no, "at": at})
 
-    async def close_attempt(self, out_trade_no: str, *, at: datetime) -> None:
-        """Note that an open attempt cannot be paid any more."""
-        await self._connection.execute(_CLOSE_ATTEMPT, {"out_trade_no": out_trade_no, "at": at})
+    async def close_attempt(self, out_trade_no: str, *, at: datetime) -> bool:
+        """Note that an open attempt cannot be paid any more; False when it was not open."""
+        done = await self._connection.execute(_CLOSE_ATTEMPT, {"out_trade_no": out_trade_no, "at": at})
+        return done.rowcount == 1
 
     async def pay_attempt(
         self,
