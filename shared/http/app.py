@@ -30,11 +30,11 @@ def create_service_app(resources: Resources, *routers: APIRouter, title: str) ->
     )
     app.state.resources = resources
     install_problem_handlers(app)
+    for router in routers:  # each is asked in turn, so what shoppers wait for comes first
+        app.include_router(router)
     app.include_router(health_router(resources))
     app.include_router(announced_router(resources))
     app.include_router(oversight_router())
-    for router in routers:
-        app.include_router(router)
     app.add_middleware(IdentityMiddleware, identity=resources.identity)
     return app
 

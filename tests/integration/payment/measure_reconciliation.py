@@ -198,7 +198,7 @@ async def _reconcile(resources: PaymentResources) -> None:
     seconds, cpu_seconds = time.monotonic() - started, time.process_time() - worked
     await watching
     async with resources.engine.connect() as connection:
-        closed = (await connection.execute(text("SELECT * FROM reconciliation_closings"))).one()
+        closed = (await connection.execute(text("SELECT * FROM reconciliation_closings"))).mappings().one()
         rows = await connection.execute(text("SELECT bill, rows_read FROM bills ORDER BY bill"))
         read = {str(row.bill): int(row.rows_read) for row in rows}
     say(

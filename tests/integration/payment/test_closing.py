@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from services.payment.payments.domain import LAST_LOOK_AFTER
 from shared.ids import new_id
 from tests.integration.payment.till import ELSEWHERE, Till, entries, fault
 
@@ -169,6 +170,25 @@ async def test_money_for_a_closed_payment_goes_back_once(till: Till, by: str) ->
     assert [each["out_refund_no"] for each in await till.platform_refunds(order["order_number"])] == [number]
     ((type_, data),) = await till.announced(collected["payment_id"])
     assert (type_, data["amount_fen"], data["reason"]) == ("surplus.refunded.v1", 9_980, "late")
+
+
+async def test_an_order_that_a_query_finds_closed_is_looked_at_once_more(till: Till) -> None:
+    """A slow bank may pay it all the same, and that notice may be lost."""
+    order = await till.order()
+    await till.collect(order)
+    await till.wechat.faults(fault("close", order, SYSTEM_ERROR | {"effect": True}))
+    assert (await till.close(order)).status_code == 503
+    assert (await till.close(order)).json() == {
+        "status": "closed"
+    }  # as the query says: nobody heard the close
+    (look,) = await till.rows(
+        "SELECT due_at FROM timers WHERE kind = 'payment.query-attempt' AND key = :number",
+        number=order["order_number"],
+    )
+    assert look["due_at"] == till.clock.now() + LAST_LOOK_AFTER
+    await till.advance(minutes=10)
+    await till.run_timers()
+    assert await till.rows("SELECT FROM timers WHERE key = :number", number=order["order_number"]) == []
 
 
 async def test_a_second_payment_goes_back_once(till: Till) -> None:
