@@ -1,6 +1,6 @@
 """HTTP/1.1 to the services: kept-alive connections with one request under way on each.
 
-A client of our own, for a hop through aiohttp's costs two and a half times as much (docs/architecture/gateway.md). It knows
+A client of our own, for a hop through aiohttp's costs two and a half times as much (docs/architecture/pages.md). It knows
 what our services speak and refuses everything else: an answer has a length or chunks, and nothing is said unasked.
 """
 

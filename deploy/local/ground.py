@@ -13,11 +13,11 @@ from deploy.local.children import Child, Launch, end_leftovers
 from deploy.local.configuration import configure
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.home import BACKUPS, HOME, POSTGRES, RABBITMQ
-from deploy.local.postgres import LocalPostgres
+from deploy.local.postgres import DEFAULT_PORT as POSTGRES_PORT, LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls
-from deploy.local.processes import is_free, wait_until
+from deploy.local.processes import EPHEMERAL_PORTS_START, is_free, wait_until
 from deploy.local.progress import Progress
-from deploy.local.rabbitmq import LocalRabbitMQ
+from deploy.local.rabbitmq import DEFAULT_PORT as RABBITMQ_PORT, LocalRabbitMQ
 from deploy.reactions import all_reactions
 from shared.migrations import migrate
 from simulator.merchant import generate
@@ -64,7 +64,7 @@ def open_ground(progress: Progress, *, with_broker: bool, launch: Launch) -> Ite
         broker: LocalRabbitMQ | None = None
         amqp_urls: Mapping[str, str] = {}
         if with_broker:
-            broker = stack.enter_context(LocalRabbitMQ(RABBITMQ))
+            broker = stack.enter_context(LocalRabbitMQ(RABBITMQ, port=_moved(RABBITMQ_PORT, port)))
             amqp_urls = broker.launch(SERVICES, reactions=all_reactions())
         generate(SIMULATOR)
         simulator = Child(
@@ -78,7 +78,9 @@ def open_ground(progress: Progress, *, with_broker: bool, launch: Launch) -> Ite
         stack.callback(simulator.wait_stopped)
         stack.callback(simulator.ask_to_stop)
         with progress.step("PostgreSQL") as step:
-            postgres = LocalPostgres(POSTGRES, settings=archiving(BACKUPS), say=step.say)
+            postgres = LocalPostgres(
+                POSTGRES, port=_moved(POSTGRES_PORT, port), settings=archiving(BACKUPS), say=step.say
+            )
             stack.enter_context(postgres)
             databases = postgres.ensure(PACKAGES)
             step.outcome = f"port {postgres.port}"
@@ -149,3 +151,9 @@ def _gateway_port() -> int:
                 f"`make down` stops it), or choose another port: JISHI_PORT={port + 1000} make run"
             )
     return port
+
+
+def _moved(usual: int, gateway_port: int) -> int:
+    """Where a server looks for a free port: at its usual distance from the gateway's, so that shops do not race for one."""
+    moved = usual + gateway_port - GATEWAY_PORT
+    return moved if moved < EPHEMERAL_PORTS_START - 1_000 else usual
