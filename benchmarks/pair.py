@@ -1,7 +1,7 @@
-"""`python -m benchmarks.pair relay|consumer`: a worker's relay, or a consumer, alone in a process.
+"""`python -m benchmarks.pair relay|consumer`: a process that announces and relays, as a service's app does, or a consumer.
 
-PAIR_DATABASE and PAIR_AMQP say where its books and the broker are. The consumer is told on standard input how many events
-to expect, and then says when they came.
+PAIR_DATABASE and PAIR_AMQP say where its books and the broker are. Both are told numbers on standard input: how many events
+to announce in one transaction, which is answered once they are; how many to expect, which is answered with when they came.
 """
 
 import asyncio
@@ -10,12 +10,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
 from shared.clock import SystemClock
-from shared.database import UnitOfWork, create_engine
+from shared.database import UnitOfWork, begin, create_engine
 from shared.events.base import Event
+from shared.ids import new_id
 from shared.messaging.consumer import Consumer
 from shared.messaging.reactions import Reaction, Reactions, Received
 from shared.messaging.relay import Relay
@@ -25,6 +27,7 @@ from shared.worker import kept_running
 
 SOURCE, SINK = "order", "analytics"
 """Whose users of the broker the two are."""
+WORDS = "x" * 300
 
 
 class Measured(Event):
@@ -60,11 +63,17 @@ class Arrivals:
 
 
 async def relay() -> None:
-    """Relay until ended."""
+    """Announce as told, and relay it, until ended."""
     transport = RabbitMQTransport(os.environ["PAIR_AMQP"], name="benchmark relay")
     engine = create_engine(os.environ["PAIR_DATABASE"], application_name="benchmark-relay")
+    relaying = asyncio.create_task(kept_running("relay", Relay(engine, transport).run))
     print("ready", flush=True)
-    await kept_running("relay", Relay(engine, transport).run)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        async with begin(engine) as work:
+            events = [Measured(measured_id=new_id(), words=WORDS) for _ in range(int(line))]
+            await work.outbox.add(*events, at=datetime.now(UTC))
+        print("announced", flush=True)
+    relaying.cancel()
 
 
 async def consume() -> None:

@@ -1,4 +1,4 @@
-"""Events from an outbox over RabbitMQ into an inbox, by one relay and one consumer in a process each."""
+"""Events from an outbox over RabbitMQ into an inbox: one process announces and relays, as an app does, another consumes."""
 
 import asyncio
 import json
@@ -8,24 +8,17 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
-
-import asyncpg
 
 from benchmarks import cpu
 from benchmarks.bench import Bench
-from benchmarks.pair import SINK, SOURCE, Measured
+from benchmarks.pair import SINK, SOURCE
 from benchmarks.percentiles import percentile
-from benchmarks.references.running import plain
 from benchmarks.shop import POSTGRESQL, RABBITMQ, Mode
 from deploy.local.home import PROJECT
-from shared.ids import new_id
-from shared.messaging.outbox import encode
 from shared.migrations import migrate
 
 DATABASES = {SOURCE: "benchmark_source", SINK: "benchmark_sink"}
-WORDS = "x" * 300
 LINE_BYTES = 2**27
 WAIT_SECONDS = 120.0
 HALF_RATE = 2_500
@@ -33,36 +26,23 @@ TICK_SECONDS = 0.02
 ANNOUNCED_IN = 10
 WARM_EVENTS = 1_000
 
-_ADD = (
-    "INSERT INTO outbox (event_id, type, subject, envelope)"
-    " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The two processes, and the outbox that they take from."""
+    """The two processes."""
 
-    outbox: "asyncpg.Connection[asyncpg.Record]"
     relay: asyncio.subprocess.Process
     consumer: asyncio.subprocess.Process
 
     async def announce(self, count: int) -> None:
         """So many events in one transaction."""
-        at = datetime.now(UTC)
-        events = [Measured(measured_id=new_id(), words=WORDS) for _ in range(count)]
-        ids = [new_id() for _ in events]
-        envelopes = [encode(event, id=id_, at=at) for event, id_ in zip(events, ids, strict=True)]
-        subjects = [str(event.measured_id) for event in events]
-        await self.outbox.execute(_ADD, ids, [Measured.type] * count, subjects, envelopes)
+        await _ask(self.relay, count)
 
     async def arrived(self, count: int) -> dict[str, Any]:
         """Wait until so many have come since this was asked last; when the last one did, and each one's lag."""
-        assert self.consumer.stdin is not None
-        self.consumer.stdin.write(f"{count}\n".encode())
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                return dict(json.loads(await _line(self.consumer)))
+                return dict(json.loads(await _ask(self.consumer, count)))
         except TimeoutError as error:
             raise RuntimeError(f"{count:,} events did not arrive within {WAIT_SECONDS:.0f} s") from error
 
@@ -121,11 +101,9 @@ async def _at_half_the_rate(bench: Bench, pair: Pair) -> list[float]:
 async def _pair(bench: Bench, urls: Mapping[str, str]) -> AsyncIterator[Pair]:
     consumer = await _started("consumer", urls[SINK], bench.shop.amqp_url(SINK))
     relay = await _started("relay", urls[SOURCE], bench.shop.amqp_url(SOURCE))
-    outbox = await asyncpg.connect(plain(urls[SOURCE]))
     try:
-        yield Pair(outbox, relay, consumer)
+        yield Pair(relay, consumer)
     finally:
-        await outbox.close()
         for process in (relay, consumer):
             if process.returncode is None:
                 process.terminate()
@@ -144,6 +122,12 @@ async def _started(what: str, database: str, amqp_url: str) -> asyncio.subproces
     async with asyncio.timeout(WAIT_SECONDS):
         await _line(process)
     return process
+
+
+async def _ask(process: asyncio.subprocess.Process, number: int) -> bytes:
+    assert process.stdin is not None
+    process.stdin.write(f"{number}\n".encode())
+    return await _line(process)
 
 
 async def _line(process: asyncio.subprocess.Process) -> bytes:

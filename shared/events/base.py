@@ -11,7 +11,8 @@ class Event(BaseModel):
     """A fact that happened, announced once, in the past tense.
 
     ``type`` is the routing key, ``subject`` the name of the field that identifies the aggregate. Fields are added,
-    never changed; a new meaning is a ``v2`` announced beside ``v1``. Unknown fields are ignored (K7).
+    never changed; a new meaning is a ``v2`` announced beside ``v1``. Unknown fields are ignored (K7). What ``is_awaited`` by
+    somebody is relayed at once; the others may wait a moment for more of their kind.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -19,6 +20,7 @@ class Event(BaseModel):
     type: ClassVar[str]
     subject: ClassVar[str]
     announced_by: ClassVar[str]
+    is_awaited: ClassVar[bool] = False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:

@@ -15,6 +15,7 @@ class PaymentSucceeded(Event):
     type: ClassVar[str] = "payment.succeeded.v1"
     subject: ClassVar[str] = "payment_id"
     announced_by: ClassVar[str] = "payment"
+    is_awaited: ClassVar[bool] = True
 
     payment_id: UUID
     order_id: UUID

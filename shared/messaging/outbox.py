@@ -5,7 +5,7 @@ that reacts once more, says nothing that others have not heard (P9).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -27,10 +27,13 @@ _ADD = text(
 
 _causes: ContextVar[Callable[[Event], UUID] | None] = ContextVar("causes", default=None)
 
-_wakers: dict[str, Callable[[], None]] = {}
+Wake = Callable[[Sequence[Event]], None]
+"""Is told what a transaction has announced."""
+
+_wakers: dict[str, Wake] = {}
 
 
-def wake_on_commit(database: str, wake: Callable[[], None]) -> None:
+def wake_on_commit(database: str, wake: Wake) -> None:
     """Have a relay in this process woken when a transaction of that database has announced something."""
     _wakers[database] = wake
 
@@ -57,7 +60,7 @@ class Outbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._announced = False
+        self._announced: list[Event] = []
 
     async def add(self, *events: Event, at: datetime) -> list[UUID]:
         """Announce events with this transaction; returns their ids."""
@@ -78,13 +81,13 @@ class Outbox:
                 "envelopes": envelopes,
             },
         )
-        self._announced = True
+        self._announced += events
         return ids
 
     def wake(self) -> None:
         """Tell the relay of this process, if there is one, that there is work."""
         if self._announced and (wake := _wakers.get(str(self._connection.engine.url.database))):
-            wake()
+            wake(self._announced)
 
 
 def encode(event: Event, *, id: UUID, at: datetime, trace: str | None = None) -> str:

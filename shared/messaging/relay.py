@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import committing_each
+from shared.events.base import Event
 from shared.messaging.outbox import wake_on_commit
 from shared.messaging.transport import Pack, Transport, TransportUnavailable
 
@@ -24,10 +25,10 @@ PACK_BYTES = 64 * 1024
 BATCHES_IN_FLIGHT = 4
 NET_SECONDS = 1.0
 """How often to look for what nobody was woken for: a process that announces relays by itself, and may have been killed."""
-AGAIN_SECONDS = 0.1
-"""How soon to look again where there was something."""
-LINGER_SECONDS = 0.005
-"""What is announced within a moment goes together."""
+LINGER_SECONDS = 0.2
+"""So long what nobody awaits waits for more, where a pack costs more than an event: over a broker."""
+AWAITED_LINGER_SECONDS = 0.005
+"""What is announced within a moment goes together, whoever awaits it."""
 LEASE_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -70,13 +71,15 @@ class Relay:
     def __init__(self, engine: AsyncEngine, transport: Transport) -> None:
         self._engine = engine
         self._transport = transport
+        self._linger_seconds = 0.0 if transport.exclusive else LINGER_SECONDS
         self._work = asyncio.Event()
+        self._awaited_work = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._is_transport_away = False
 
     async def run(self) -> None:
         """Relay until cancelled; what is under way then gets a moment to be confirmed."""
-        wake_on_commit(str(self._engine.url.database), self._work.set)
+        wake_on_commit(str(self._engine.url.database), self._wake)
         if self._transport.exclusive:
             async with committing_each(self._engine) as connection:
                 await connection.execute(_RELEASE_ALL)
@@ -97,6 +100,7 @@ class Relay:
             self._is_transport_away = False
             await asyncio.sleep(PAUSE_SECONDS)
         self._work.clear()
+        self._awaited_work.clear()
         try:
             rows = await self._claim()
         except (SQLAlchemyError, OSError) as error:
@@ -107,13 +111,14 @@ class Relay:
             task = asyncio.create_task(self._relay(rows))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
-        if len(rows) < BATCH:
-            try:
-                async with asyncio.timeout(AGAIN_SECONDS if rows else NET_SECONDS):
-                    await self._work.wait()
-            except TimeoutError:
-                return
-            await asyncio.sleep(LINGER_SECONDS)
+        if len(rows) < BATCH and await _is_set(self._work, within=NET_SECONDS):
+            await _is_set(self._awaited_work, within=self._linger_seconds)
+            await asyncio.sleep(AWAITED_LINGER_SECONDS)
+
+    def _wake(self, announced: Sequence[Event]) -> None:
+        self._work.set()
+        if any(event.is_awaited for event in announced):
+            self._awaited_work.set()
 
     async def _claim(self) -> list[_Row]:
         async with committing_each(self._engine) as connection:
@@ -173,6 +178,14 @@ class Relay:
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
+
+
+async def _is_set(event: asyncio.Event, *, within: float) -> bool:
+    try:
+        async with asyncio.timeout(within):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def pack(rows: Sequence[_Row]) -> list[tuple[Pack, list[int]]]:

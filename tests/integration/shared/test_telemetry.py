@@ -166,7 +166,7 @@ async def test_a_commit_that_announced_something_wakes_the_relay_beside_it(
     service: Service, own_engine: AsyncEngine
 ) -> None:
     woken: list[int] = []
-    wake_on_commit(str(own_engine.url.database), lambda: woken.append(1))
+    wake_on_commit(str(own_engine.url.database), lambda _: woken.append(1))
     await service.call("POST", "/registrations")
     assert woken == [1]
     await service.call("GET", "/operator/audit-log")
