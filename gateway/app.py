@@ -75,10 +75,14 @@ class Gateway:
             exchange.known_etags = headers.get(b"if-none-match")
             if await self._show_fresh(scope, route, page, headers, exchange):
                 return
-        if not await load.gets_in(route.service, route.priority, seconds=route.seconds):
+        if route.is_wait:
+            place = load.one_held()
+        elif await load.gets_in(route.service, route.priority, seconds=route.seconds):
+            place = load.one_more(route.service)
+        else:
             await self._turn_away(page, exchange)
             return
-        with load.one_more(route.service):
+        with place:
             if route.access is Access.ANONYMOUS:
                 caller = ANONYMOUS
             else:

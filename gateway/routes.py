@@ -35,6 +35,7 @@ class Route:
 
     What ``is_kept`` is a page that is the same for everybody (to a visitor, where it ``is_personal``): it is fetched once
     for all who ask within a moment, and its last answer is shown while the service is away (``gateway/kept_answers.py``).
+    A call of what ``is_wait`` mostly waits for something to happen, so how long it takes tells nothing of the load.
     ``limit`` is the rate that calls count against instead of the one of their caller's kind (SEC7).
     """
 
@@ -48,6 +49,7 @@ class Route:
     seconds: float = COMMAND_SECONDS
     is_kept: bool = False
     is_personal: bool = False
+    is_wait: bool = False
     priority: Priority = Priority.CART
     limit: Limit | None = None
 
@@ -69,11 +71,9 @@ def _browse(service: str, *paths: str, priority: Priority = Priority.BROWSE, **m
     ]
 
 
-def _member(
-    service: str, *routes: str, priority: Priority = Priority.CART, limit: Limit | None = None
-) -> list[Route]:
+def _member(service: str, *routes: str, priority: Priority = Priority.CART, **more: Any) -> list[Route]:
     return [
-        Route(method, path, service, Access.MEMBER, priority=priority, limit=limit)
+        Route(method, path, service, Access.MEMBER, priority=priority, **more)
         for method, path in map(str.split, routes)
     ]
 
@@ -241,6 +241,7 @@ ROUTES: tuple[Route, ...] = (
     *_member("order", "POST /orders", priority=Priority.ORDER, limit=Limit.ORDER),
     # a client learns from its order that its payment has arrived
     *_member("order", "POST /orders/{order_id}/pay", "GET /orders/{order_id}", priority=Priority.PAYMENT),
+    *_member("order", "GET /orders/{order_id}/status", priority=Priority.PAYMENT, is_wait=True),
     *_member(
         "order",
         "POST /checkout/preview",

@@ -31,7 +31,7 @@ async def _plan(bench: Bench) -> Plan:
                 "path": "/checkout/preview",
                 "body": {"lines": [{"sku_id": skus[0], "quantity": 1} for _, skus in basket]},
                 "token": shoppers[number % CONCURRENCY].token,
-                "has": {"goods_fen": goods_fen, "payable_fen": goods_fen},
+                "has": {"goods_fen": goods_fen, "discount_fen": 0},
             }
         )
     return {

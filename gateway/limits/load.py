@@ -23,6 +23,8 @@ LEAST = 10
 """A service is always sent so many requests: enough to see whether it is faster again."""
 CROWDED = 0.4
 """A room says nothing of what a service can bear while less than this of it is taken."""
+MOST_HELD = 64
+"""So many requests may wait for something to happen: as many again as are at work at a service, each with a connection."""
 SERVICE_PATIENCE = 5
 """So many times longer than all together one service may take: where everything is slow, what matters least makes room,
 and not what happens to take longest."""
@@ -80,6 +82,7 @@ class Load:
             for service in sorted({route.service for route in ROUTES})
         }
         self._lines = Lines(settings.limit_waiting, self.at)
+        self._held = 0
         meter = metrics.get_meter("jishi")
         self._shed = meter.create_counter("jishi.requests.shed")
         meter.create_observable_gauge("jishi.requests.under_way", [self._observe])
@@ -114,6 +117,17 @@ class Load:
             self.all.ended(began=began, now=now)
             there.ended(began=began, now=now)
             self._call()
+
+    @contextmanager
+    def one_held(self) -> Iterator[None]:
+        """A request that does nothing but wait, and takes nobody's room; raises Busy when there are too many of them."""
+        if self._held >= MOST_HELD:
+            raise busy()
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
 
     async def _turn_comes(self, service: str, priority: Priority, seconds: float) -> bool:
         turn = self._lines.join(service, priority)

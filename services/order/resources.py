@@ -10,6 +10,7 @@ from fastapi import Depends
 
 from services.order.orders.placing_storage import Attempt, find_attempts
 from services.order.orders.sold_out import Shortages
+from services.order.orders.status_watch import StatusWatch
 from services.order.settings import Settings
 from shared import resources as common
 from shared.clock import Clock
@@ -33,13 +34,14 @@ class OrderResources(Resources):
     """The common parts, the settings, the keys that seal addresses, the mini-program's API, and what a rush needs.
 
     ``attempts`` finds what was tried under a key before, ``counter`` lets so many place an order at once, first come first
-    served, and ``shortages`` is what was refused a moment ago.
+    served, and ``shortages`` is what was refused a moment ago; ``watch`` tells who waits that an order was paid.
     """
 
     settings: Settings
     field_keys: FieldKeys
     mini_program: MiniProgram
     attempts: Together[str, Attempt]
+    watch: StatusWatch
     counter: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACED_AT_ONCE))
     shortages: Shortages = field(default_factory=Shortages)
 
@@ -64,6 +66,7 @@ async def open_resources(
             field_keys=FieldKeys.from_file(settings.field_keys_file),
             mini_program=MiniProgram(account, http, clock=opened.clock.now),
             attempts=Together(lambda keys: find_attempts(opened.engine, keys)),
+            watch=StatusWatch(opened.engine),
         )
 
 

@@ -3,15 +3,16 @@
 from typing import Annotated
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import Field
 
 from services.order.checkout.bodies import CheckoutWish
 from services.order.orders.close_order import cancel_order
 from services.order.orders.details import OrderDetailView, detail
-from services.order.orders.domain import OrderStatus
+from services.order.orders.domain import UNPAID, OrderStatus
 from services.order.orders.pay_order import pay_order
 from services.order.orders.place_order import Placing, place_order
-from services.order.orders.queries import lines_of, orders_of_member
+from services.order.orders.queries import lines_of, orders_of_member, status_of
 from services.order.orders.views import OrderStatusView, OrderView, PaymentView, PlacedOrderView
 from services.order.resources import Own
 from shared.database import reading
@@ -22,6 +23,9 @@ from shared.http.paging import After, Limit, Page, before_id, page_of
 from shared.http.work import Now
 
 router = service_router("/orders", tags=["orders"])
+
+MOST_WAIT_SECONDS = 5
+"""A client that would wait longer asks again."""
 
 
 class OrderCreate(CheckoutWish):
@@ -58,6 +62,24 @@ async def get_order(order_id: UUID, caller: Member, resources: Own) -> OrderDeta
     """One of the caller's orders in full."""
     async with reading(resources.engine) as connection:
         return await detail(connection, resources.field_keys, order_id, member_id=caller.member_id)
+
+
+@router.get("/{order_id}/status")
+async def get_status(
+    order_id: UUID,
+    caller: Member,
+    resources: Own,
+    wait_seconds: Annotated[int, Query(ge=0, le=MOST_WAIT_SECONDS)] = 0,
+) -> OrderStatusView:
+    """Where one of the caller's orders stands: an unpaid one as soon as it is paid or closed, `wait_seconds` later at most.
+
+    What a client asks after `wx.requestPayment`, instead of looking again and again.
+    """
+    async with reading(resources.engine) as connection:
+        status = await status_of(connection, order_id, member_id=caller.member_id)
+    if wait_seconds and status in UNPAID:
+        status = await resources.watch.paid_or_closed(order_id, seconds=wait_seconds) or status
+    return OrderStatusView(order_id=order_id, status=status)
 
 
 @router.post("/{order_id}/pay")

@@ -1,4 +1,4 @@
-"""Lists of orders: a page and its lines in two statements."""
+"""Where an order stands, and lists of orders: a page and its lines in two statements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -10,10 +10,12 @@ from sqlalchemy import text
 from services.order.orders.domain import BoughtLine, Order, OrderStatus
 from services.order.orders.storage import to_order
 from shared.connection import Connection
+from shared.http.problems import NotFound
 
 _ORDER = ", ".join(field.name for field in fields(Order))
 _LINE = ", ".join(field.name for field in fields(BoughtLine))
 
+_STATUS = text("SELECT status FROM orders WHERE id = :order_id AND member_id = :member_id")
 _OF_MEMBER = text(
     f"SELECT {_ORDER} FROM orders WHERE member_id = :member_id"
     " AND (CAST(:status AS text) IS NULL OR status = :status)"
@@ -42,6 +44,14 @@ class OrderFilter:
     order_number: str | None = None
     placed_from: datetime | None = None
     placed_before: datetime | None = None
+
+
+async def status_of(connection: Connection, order_id: UUID, *, member_id: UUID) -> OrderStatus:
+    """The status of a member's order; raises NotFound (SEC9)."""
+    found = await connection.execute(_STATUS, {"order_id": order_id, "member_id": member_id})
+    if (status := found.scalar_one_or_none()) is None:
+        raise NotFound()
+    return OrderStatus(status)
 
 
 async def orders_of_member(

@@ -1,12 +1,15 @@
 """Who is turned away first, and which routes are how important (P13, SEC7)."""
 
+from contextlib import ExitStack
+
 import pytest
 
-from gateway.limits.load import Load, Room, busy
+from gateway.limits.load import MOST_HELD, Load, Room, busy
 from gateway.limits.priority import TURNED_AWAY_IN_ORDER, Priority
 from gateway.limits.rates import Limit
 from gateway.routes import ROUTES, Access
 from gateway.settings import Settings
+from shared.http.problems import Busy
 
 BOUNDS = {
     Priority.BEACON: 80,
@@ -116,3 +119,14 @@ def test_priorities_and_limits_of_the_routes_that_matter() -> None:
     assert logins == {"POST /auth/wechat/login", "POST /operator/auth/login"}
     operators = {route.priority for route in ROUTES if route.access is Access.OPERATOR}
     assert operators == {Priority.ORDER}
+
+
+def test_who_only_waits_takes_no_room_and_there_are_only_so_many(load: Load) -> None:
+    with ExitStack() as waiting:
+        for _ in range(MOST_HELD):
+            waiting.enter_context(load.one_held())
+        assert load.all.under_way == load.at["order"].under_way == 0
+        with pytest.raises(Busy), load.one_held():
+            pass
+    with load.one_held():
+        pass
