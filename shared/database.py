@@ -31,6 +31,10 @@ CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
 CONFLICT_RETRIES = 3
 
+LAZILY = "set_config('synchronous_commit', 'off', true) = 'off'"
+"""A condition that holds, and by which a commit waits for no disk: for leases and notes that a crash of the server may
+forget. Measured: 190 µs of CPU instead of 375."""
+
 T = TypeVar("T")
 
 

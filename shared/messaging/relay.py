@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database import committing_each
+from shared.database import LAZILY, committing_each
 from shared.events.base import Event
 from shared.messaging.outbox import wake_on_commit
 from shared.messaging.transport import Pack, Transport, TransportUnavailable
@@ -34,18 +34,19 @@ PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
+# What a crash of the database forgets of these is sent once more, and heard once (K5).
 _CLAIM = text(
     "UPDATE outbox SET claimed_until = now() + make_interval(secs => :lease), attempts = attempts + 1"
     " WHERE id = ANY(ARRAY("  # not IN: a plan may ask such a query again for each row, and take more than a batch
     " SELECT id FROM outbox WHERE sent_at IS NULL AND (claimed_until IS NULL OR claimed_until < now())"
-    " ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED))"
+    f" ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)) AND {LAZILY}"
     " RETURNING id, event_id, type, envelope, attempts"
 )
 _HOLD = text(
     "UPDATE outbox SET claimed_until = now() + make_interval(secs => :lease)"
-    " WHERE id = ANY(:ids) AND sent_at IS NULL"
+    f" WHERE id = ANY(:ids) AND sent_at IS NULL AND {LAZILY}"
 )
-_MARK_SENT = text("UPDATE outbox SET sent_at = now() WHERE id = ANY(:ids)")
+_MARK_SENT = text(f"UPDATE outbox SET sent_at = now() WHERE id = ANY(:ids) AND {LAZILY}")
 _GIVE_BACK = text(
     "UPDATE outbox SET claimed_until = now()"
     " + make_interval(secs => least(:longest, :pause * power(2, least(attempts - 1, 10))))"

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from services.order.carts.domain import MAX_LINES, CartLine
 from shared.connection import Connection
@@ -27,7 +28,12 @@ _ADD = text(
     " ON CONFLICT (member_id, sku_id) DO UPDATE"
     " SET quantity = excluded.quantity, is_selected = excluded.is_selected"
 )
-_REMOVE = text("DELETE FROM cart_lines WHERE member_id = :member_id AND sku_id = ANY(:sku_ids)")
+_REMOVE = text(
+    "WITH locked AS MATERIALIZED (SELECT sku_id FROM cart_lines WHERE member_id = :member_id AND sku_id = ANY(:sku_ids)"
+    "  ORDER BY sku_id FOR UPDATE)"  # in one order, for two may empty the same cart
+    " DELETE FROM cart_lines WHERE member_id = :member_id AND sku_id IN (SELECT sku_id FROM locked)"
+)
+_PLACE = "cart_lines_member_id_slot_key"
 
 
 class Carts:
@@ -59,20 +65,23 @@ class Carts:
         added_price_fen: int,
         added_at: datetime,
     ) -> bool:
-        """Add a line; False when the cart is full."""
-        done = await self._connection.execute(
-            _ADD,
-            {
-                "member_id": member_id,
-                "sku_id": sku_id,
-                "quantity": quantity,
-                "is_selected": is_selected,
-                "added_price_fen": added_price_fen,
-                "added_at": added_at,
-                "max_lines": MAX_LINES,
-            },
-        )
-        return done.rowcount == 1
+        """Add a line; False when the cart is full. On a connection that commits each statement."""
+        values = {
+            "member_id": member_id,
+            "sku_id": sku_id,
+            "quantity": quantity,
+            "is_selected": is_selected,
+            "added_price_fen": added_price_fen,
+            "added_at": added_at,
+            "max_lines": MAX_LINES,
+        }
+        for _ in range(MAX_LINES):  # each place that another call has just taken costs a try
+            try:
+                return (await self._connection.execute(_ADD, values)).rowcount == 1
+            except IntegrityError as error:
+                if _PLACE not in str(error.orig):
+                    raise
+        return False
 
     async def remove(self, member_id: UUID, sku_ids: Collection[UUID]) -> int:
         """Take lines out; returns how many were there."""

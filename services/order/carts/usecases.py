@@ -5,9 +5,8 @@ from uuid import UUID
 from services.order.carts.domain import CartFull, NotOnSale
 from services.order.carts.storage import Carts
 from services.order.clients import catalog
-from services.order.member_lock import lock_member
 from services.order.resources import OrderResources
-from shared.database import begin, committing_each
+from shared.database import committing_each
 from shared.http.identity import Principal
 from shared.http.problems import NotFound
 
@@ -25,9 +24,8 @@ async def put_line(
         raise NotFound()
     if not sku.is_on_sale:
         raise NotOnSale()
-    async with begin(resources.engine) as work:
-        await lock_member(work.connection, member_id)
-        added = await Carts(work.connection).add(
+    async with committing_each(resources.engine) as connection:
+        added = await Carts(connection).add(
             member_id,
             sku_id,
             quantity=quantity,
@@ -35,5 +33,5 @@ async def put_line(
             added_price_fen=sku.unit_price_fen,
             added_at=resources.clock.now(),
         )
-        if not added:
-            raise CartFull()
+    if not added:
+        raise CartFull()

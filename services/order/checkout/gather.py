@@ -10,7 +10,6 @@ from services.order.checkout.wishes import Wish, WishedLine
 from services.order.clients import campaign, catalog, member
 from services.order.clients.campaign import Offers
 from services.order.clients.member import Address, Standing
-from services.order.freight.storage import freight_rule
 from services.order.orders.addresses import last_sent_to
 from services.order.pricing import FreightRule, Line
 from services.order.resources import OrderResources
@@ -52,10 +51,10 @@ async def make_proposal(
 async def _own(
     resources: OrderResources, caller: Principal, wish: Wish
 ) -> tuple[Sequence[WishedLine], FreightRule]:
+    freight = await resources.freight_rule.get()
+    if wish.lines is not None:
+        return wish.lines, freight
     async with reading(resources.engine) as connection:
-        freight = await freight_rule(connection)
-        if wish.lines is not None:
-            return wish.lines, freight
         cart = await Carts(connection).lines(caller.member_id)
         return [WishedLine(line.sku_id, line.quantity) for line in cart if line.is_selected], freight
 

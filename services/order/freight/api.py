@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from services.order.freight.storage import freight_rule, set_freight_rule
 from services.order.pricing import FreightRule
+from services.order.resources import Own
 from shared.http.app import service_router
 from shared.http.bodies import Body, Fen, View
 from shared.http.callers import AnyOperator, Editor
@@ -33,11 +34,14 @@ async def get_freight_rule(caller: AnyOperator, work: Work) -> FreightRuleView:
 
 
 @router.put("")
-async def put_freight_rule(body: FreightRulePut, caller: Editor, work: Work, now: Now) -> FreightRuleView:
+async def put_freight_rule(
+    body: FreightRulePut, caller: Editor, work: Work, resources: Own, now: Now
+) -> FreightRuleView:
     """Have freight cost something else from now on; orders keep the rule they were priced by."""
     before = await freight_rule(work.connection)
     after = FreightRule(fee_fen=body.fee_fen, free_from_fen=body.free_from_fen)
     await set_freight_rule(work.connection, after)
+    work.after_commit(resources.freight_rule.forget)
     await work.audit_log.record(
         "freight-rule.change",
         "freight-rule",

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from services.order.carts.storage import Carts
-from services.order.member_lock import lock_member
 from services.order.orders.announce import order_closed, order_placed
 from services.order.orders.domain import SYSTEM, Actor, BoughtLine, Order, OrderStatus
 from services.order.orders.holds import hold, release
@@ -90,7 +89,6 @@ async def _open(resources: OrderResources, order: Order, lines: Sequence[BoughtL
 
 async def _take_from_cart(work: UnitOfWork, order: Order, lines: Sequence[BoughtLine]) -> None:
     """Empty the cart of what is bought from it; raises CartChanged."""
-    await lock_member(work.connection, order.member_id)
     bought = [line.sku_id for line in lines]
     if await Carts(work.connection).remove(order.member_id, bought) != len(bought):
         raise CartChanged()

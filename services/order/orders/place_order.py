@@ -23,7 +23,7 @@ from services.order.orders.finish_creation import COMPLETE_CREATION, finish_crea
 from services.order.orders.placing_storage import Attempt, Created, NewOrder, Placings
 from services.order.pricing import dump
 from services.order.resources import OrderResources
-from services.order.rules.storage import OrderRules, order_rules
+from services.order.rules.storage import OrderRules
 from shared.clock import SHANGHAI
 from shared.database import committing_each
 from shared.http.idempotency import IdempotencyKey, KeyReused, StillRunning
@@ -103,10 +103,10 @@ async def _write(
     at: datetime,
 ) -> NewOrder:
     """Write the order down as CREATING; raises TooManyUnpaid, StillRunning."""
+    new = _new_order(resources, caller, wish, proposal, await resources.order_rules.get(), key, at=at)
+    due_at = at + timedelta(seconds=resources.settings.creation_timeout_seconds)
     async with committing_each(resources.engine) as connection:
-        rules, placings = await order_rules(connection), Placings(connection)
-        new = _new_order(resources, caller, wish, proposal, rules, key, at=at)
-        due_at = at + timedelta(seconds=resources.settings.creation_timeout_seconds)
+        placings = Placings(connection)
         for _ in range(MAX_UNPAID_ORDERS + 1):  # each slot that was taken meanwhile may cost a try
             match await placings.create(new, timer=COMPLETE_CREATION, due_at=due_at):
                 case Created.YES:

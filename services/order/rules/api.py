@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from services.order.resources import Own
 from services.order.rules.storage import OrderRules, change_order_rules, order_rules
 from shared.http.app import service_router
 from shared.http.bodies import Body, View
@@ -38,10 +39,13 @@ async def get_order_rules(caller: AnyOperator, work: Work) -> OrderRulesView:
 
 
 @router.put("")
-async def put_order_rules(body: OrderRulesPut, caller: Editor, work: Work, now: Now) -> OrderRulesView:
+async def put_order_rules(
+    body: OrderRulesPut, caller: Editor, work: Work, resources: Own, now: Now
+) -> OrderRulesView:
     """Have orders placed or shipped from now on wait otherwise; earlier ones keep their deadlines."""
     after = OrderRules(**body.model_dump())
     before = await change_order_rules(work.connection, after)
+    work.after_commit(resources.order_rules.forget)
     await work.audit_log.record(
         "order-rules.change",
         "order-rules",

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.order.carts.domain import MAX_LINES
 from services.order.carts.storage import Carts
 from services.order.carts.usecases import put_line
-from shared.database import begin
+from shared.database import committing_each
 from shared.ids import new_id
 from tests.integration.order.market import Market
 
@@ -46,9 +46,9 @@ async def test_a_full_cart_takes_nothing_new_however_many_try(market: Market) ->
     buyer = await market.buyer()
     products = [await market.product(skus=4) for _ in range(2)]
     skus = [UUID(sku["sku_id"]) for product in products for sku in product["skus"]]
-    async with begin(market.resources.engine) as work:
+    async with committing_each(market.resources.engine) as connection:
         for _ in range(MAX_LINES - 3):
-            added = await Carts(work.connection).add(
+            added = await Carts(connection).add(
                 buyer.member_id,
                 new_id(),
                 quantity=1,
