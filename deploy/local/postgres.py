@@ -12,7 +12,7 @@ from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.postgres_binaries import Binaries, find_binaries
 from deploy.local.postgres_data import as_nobody, check_data, make_data
 from deploy.local.postgres_roles import DatabaseUrls, database_urls, owner_of, provision
-from deploy.local.processes import command_of, end_process, free_port, is_free, wait_until
+from deploy.local.processes import command_of, end_process, free_port, is_free, start_process, wait_until
 
 SUPERUSER = "postgres"
 DEFAULT_PORT = 8432
@@ -180,16 +180,11 @@ class LocalPostgres:
         self._folder.port = port
         beginning = self._log.stat().st_size if self._log.exists() else 0
         settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*as_nobody(), binaries / "postgres", "-D", self._data, "-c", f"port={port}", *settings],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor
-                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
-            )
-        process = self._process
+        process = self._process = start_process(
+            [*as_nobody(), binaries / "postgres", "-D", self._data, "-c", f"port={port}", *settings],
+            log=self._log,
+            environment={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+        )
         if not wait_until(
             lambda: self._is_ready(process.pid) or process.poll() is not None, seconds=RECOVERY_SECONDS
         ):

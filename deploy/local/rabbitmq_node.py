@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.local.folder import LocalServerError, ServerFolder
-from deploy.local.processes import end_process, free_port, is_free, wait_until
+from deploy.local.processes import end_process, free_port, is_free, start_process, wait_until
 from deploy.local.rabbitmq_configuration import configuration
 
 NODE = "jishi@localhost"
@@ -131,16 +131,8 @@ class RabbitMQNode:
         wait_until(lambda: not is_free(int(port)), seconds=5)
 
     def _launch(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        with (self._folder.path / "out").open("ab") as out:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd=self._folder.path,
-                env=dict(environment),
-                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor
-            )
+        folder = self._folder.path
+        child = start_process(command, log=folder / "out", environment=environment, folder=folder)
         self._children.append(child)
         return child
 
