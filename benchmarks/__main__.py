@@ -1,8 +1,6 @@
 """`python -m benchmarks`: measure the shop beside its references; exits with 1 when an answer or a sum was wrong."""
 
 import argparse
-import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -17,9 +15,8 @@ from benchmarks.references.running import running
 from benchmarks.shop import Mode, Shop
 from benchmarks.stock import stock_the_shop
 from benchmarks.works import browsing, events, gateway_hop, growth, hot_item, preview, purchase, starting
-from deploy.local.folder import LocalServerError
+from deploy.local.commands import run_command
 from deploy.local.home import PROJECT
-from shared.process import run
 
 FOLDER = PROJECT / ".jishi-bench"
 PORT = 9580
@@ -74,24 +71,10 @@ def main() -> None:
     given = _arguments()
     if not Path("/proc/self/smaps_rollup").exists():
         sys.exit("The benchmark reads Linux's /proc, which this machine has not.")
-    benches: list[Bench] = []
-
-    async def once() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        size = QUICK if given.quick else FULL
-        if given.growth:
-            size = replace(size, growth=tuple(sorted(given.growth)))
-        benches.append(await session(given.mode, size, given.only or list(WORKS), port=given.port))
-
-    try:
-        run(once())
-    except LocalServerError as error:
-        sys.exit(f"\n{error}")
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(130)
-    (bench,) = benches
+    size = QUICK if given.quick else FULL
+    if given.growth:
+        size = replace(size, growth=tuple(sorted(given.growth)))
+    bench = run_command(session(given.mode, size, given.only or list(WORKS), port=given.port))
     print(f"\n{report.text(bench.results)}\n")
     about = {"mode": given.mode, "size": "quick" if given.quick else "full", "works": given.only}
     report.save(bench.folder / "report.json", report.document(bench.results, about=about))

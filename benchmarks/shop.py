@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from deploy.local.folder import LocalServerError
 from deploy.local.home import PROJECT
 from deploy.local.postgres import LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls
+from deploy.local.processes import start_process
 from deploy.local.rabbitmq import LocalRabbitMQ
 
 POLL_SECONDS = 0.02
@@ -106,7 +107,9 @@ class Shop:
     async def start(self) -> float:
         """Start everything; seconds until the first answer of a shopper's page. Raises LocalServerError."""
         began = time.monotonic()
-        self._process = started([sys.executable, "-m", RUNNERS[self.mode]], self.log, self._environment())
+        self._process = start_process(
+            [sys.executable, "-m", RUNNERS[self.mode]], log=self.log, environment=self._environment()
+        )
         await self._until(self._answers)
         seconds = time.monotonic() - began
         await self._until(self._is_ready)
@@ -174,20 +177,6 @@ class Shop:
                 await _is_there(f"http://127.0.0.1:{self.ports[name]}", "/health/ready")
                 for name in (GATEWAY, *workers)
             ]
-        )
-
-
-def started(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    """A process beside this one, which writes to a log and hears no Ctrl-C."""
-    with log.open("ab") as out:
-        return subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
         )
 
 

@@ -1,21 +1,18 @@
 """`python -m chaos`: break a shop while shoppers buy; exits with 1 when anything was lost, or when no fault hurt."""
 
 import argparse
-import asyncio
 import logging
 import shutil
-import signal
 import sys
 from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
 
-from chaos.report import Report, text
+from chaos.report import text
 from chaos.run import Options, run_chaos
 from chaos.schedule import SIZES, Mode
-from deploy.local.folder import LocalServerError
+from deploy.local.commands import run_command
 from deploy.local.home import PROJECT
-from shared.process import run
 
 RUNS = PROJECT / ".jishi-chaos"
 PORT = 9180
@@ -26,21 +23,7 @@ def main() -> None:
     options = _options()
     for client in ("aio_pika", "aiormq"):  # a broker that goes away is no news here
         logging.getLogger(client).setLevel(logging.CRITICAL)
-    reports: list[Report] = []
-
-    async def once() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        reports.append(await run_chaos(options))
-
-    try:
-        run(once())
-    except LocalServerError as error:
-        sys.exit(f"\n{error}")
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(130)
-    (report,) = reports
+    report = run_command(run_chaos(options))
     print(f"\n{text(report)}\n  everything is in {options.folder}", flush=True)
     if report.is_passed:
         shutil.rmtree(options.folder / "shop", ignore_errors=True)

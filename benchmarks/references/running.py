@@ -16,8 +16,9 @@ from benchmarks.api import Api, Refused
 from benchmarks.cpu import spent
 from benchmarks.generator.drive import Outcome
 from benchmarks.load import Meter, Round
-from benchmarks.shop import POSTGRESQL, Shop, started
+from benchmarks.shop import POSTGRESQL, Shop
 from deploy.local.postgres_binaries import find_binaries
+from deploy.local.processes import start_process
 
 BARE, NGINX, DATABASE = "bare", "nginx", "database alone"
 BARE_GROUP, NGINX_GROUP = "bare FastAPI", "nginx"
@@ -68,14 +69,16 @@ async def running(shop: Shop, folder: Path) -> AsyncIterator[References]:
     }
     command = [sys.executable, "-m", "benchmarks.references.bare", str(port + 1)]
     try:
-        processes[started(command, folder / "bare.log", os.environ | environment)] = BARE_GROUP
+        bare = start_process(command, log=folder / "bare.log", environment=os.environ | environment)
+        processes[bare] = BARE_GROUP
         bare_url = f"http://127.0.0.1:{port + 1}"
         await _until_home(bare_url)
         nginx_url = None
         if (nginx := _nginx()) is not None:
             (folder / "nginx.conf").write_text(NGINX_CONF.format(port=port + 2, root=root))
             command = [nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
-            processes[started(command, folder / "nginx.log", os.environ)] = NGINX_GROUP
+            static = start_process(command, log=folder / "nginx.log", environment=os.environ)
+            processes[static] = NGINX_GROUP
             nginx_url = f"http://127.0.0.1:{port + 2}"
         roots = {process.pid: group for process, group in processes.items()}
         yield References(bare_url, nginx_url, root, roots)

@@ -75,14 +75,16 @@ def _open_to_containers(folder: Path) -> None:
                 continue  # the simulator's own files
 
 
-def main() -> None:
-    """Make the secrets of this machine's containers."""
-    account = os.environ.get(ACCOUNT_VARIABLE)
+def make_from_environment() -> Path | None:
+    """Make the secrets of this machine's containers; the folder of the real WeChat account, if one was named."""
+    named = os.environ.get(ACCOUNT_VARIABLE)
+    account = Path(named).expanduser() if named else None
     try:
-        make_secrets(FOLDER, account=Path(account).expanduser() if account else None)
+        make_secrets(FOLDER, account=account)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
+    return account
 
 
 if __name__ == "__main__":
-    main()
+    make_from_environment()

@@ -1,11 +1,9 @@
 """``make up``: the whole platform in containers."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-from deploy.compose.secrets import ACCOUNT_VARIABLE, FOLDER, make_secrets
+from deploy.compose.secrets import FOLDER, make_from_environment
 from deploy.layout import GATEWAY_PORT, SIMULATOR_PORT
 from deploy.local.home import PROJECT
 from deploy.local.rabbitmq_container import docker_answers
@@ -19,11 +17,7 @@ def main() -> None:
     """Make the secrets, build the image, start everything and wait until it is healthy."""
     if not docker_answers():
         sys.exit(NO_DOCKER)
-    account = os.environ.get(ACCOUNT_VARIABLE)
-    try:
-        make_secrets(FOLDER, account=Path(account).expanduser() if account else None)
-    except (OSError, ValueError) as error:
-        sys.exit(str(error))
+    account = make_from_environment()
     command = ["docker", "compose", "up", "--detach", "--build", "--wait", "--remove-orphans"]
     if account:
         command += ["--scale", "simulator=0"]

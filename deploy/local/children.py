@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.local.folder import LocalServerError
-from deploy.local.home import CHILDREN, PROJECT
-from deploy.local.processes import birth_of, end_process
+from deploy.local.home import CHILDREN
+from deploy.local.processes import birth_of, end_process, start_process
 
 STOP_SECONDS = 30.0
 RESTART_PAUSE_SECONDS = 0.5
@@ -34,16 +34,7 @@ Launch = Callable[[str, str, Mapping[str, str], Path], Started]
 
 def spawn(name: str, module: str, environment: Mapping[str, str], log: Path) -> Started:
     """Start ``python -m module``, which imports everything by itself."""
-    with log.open("ab") as out:
-        return subprocess.Popen(
-            [sys.executable, "-m", module],
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
+    return start_process([sys.executable, "-m", module], log=log, environment=environment)
 
 
 class Child:

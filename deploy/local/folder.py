@@ -19,7 +19,7 @@ class ServerFolder:
 
     def __init__(self, path: Path, *, server: str) -> None:
         self.path = path.resolve()
-        self._server = server
+        self.server = server
         self._hold: IO[str] | None = None
 
     def make(self) -> None:
@@ -29,7 +29,7 @@ class ServerFolder:
             (self.path / "lock").touch(mode=0o600)
         except OSError as error:
             raise LocalServerError(
-                f"{self._server} cannot write to its folder {self.path} ({error.strerror}). "
+                f"{self.server} cannot write to its folder {self.path} ({error.strerror}). "
                 "Give this user the folder, or choose another one."
             ) from error
 
@@ -45,7 +45,7 @@ class ServerFolder:
             holder = lock.read().strip()
             lock.close()
             raise LocalServerError(
-                f"{self._server} already runs on {self.path} (port {self.port}), started by process {holder}. "
+                f"{self.server} already runs on {self.path} (port {self.port}), started by process {holder}. "
                 "Use that one, or stop it first with Ctrl-C where it runs."
             ) from None
         lock.truncate()

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from urllib.request import urlopen
 
 from deploy.layout import GATEWAY_PORT, PACKAGES, SERVICES, ports_from
@@ -13,6 +14,7 @@ from deploy.local.children import Child, Launch, end_leftovers
 from deploy.local.configuration import configure
 from deploy.local.folder import LocalServerError, ServerFolder
 from deploy.local.home import BACKUPS, HOME, POSTGRES, RABBITMQ
+from deploy.local.ports import Revival
 from deploy.local.postgres import DEFAULT_PORT as POSTGRES_PORT, LocalPostgres
 from deploy.local.postgres_roles import DatabaseUrls
 from deploy.local.processes import EPHEMERAL_PORTS_START, is_free, wait_until
@@ -61,11 +63,15 @@ def open_ground(progress: Progress, *, with_broker: bool, launch: Launch) -> Ite
     port, simulator_port = ports["gateway"], ports["simulator"]
     simulator_url = f"http://127.0.0.1:{simulator_port}"
     with ExitStack() as stack:
+        servers: list[Revival] = []
         broker: LocalRabbitMQ | None = None
         amqp_urls: Mapping[str, str] = {}
         if with_broker:
             broker = stack.enter_context(LocalRabbitMQ(RABBITMQ, port=_moved(RABBITMQ_PORT, port)))
             amqp_urls = broker.launch(SERVICES, reactions=all_reactions())
+            if "JISHI_AMQP_URL" not in os.environ:
+                start_broker = partial(broker.start, SERVICES, reactions=all_reactions())
+                servers.append(Revival("RabbitMQ", runs=lambda: broker.running, start=start_broker))
         generate(SIMULATOR)
         simulator = Child(
             "simulator",
@@ -82,6 +88,7 @@ def open_ground(progress: Progress, *, with_broker: bool, launch: Launch) -> Ite
                 POSTGRES, port=_moved(POSTGRES_PORT, port), settings=archiving(BACKUPS), say=step.say
             )
             stack.enter_context(postgres)
+            servers.append(Revival("PostgreSQL", runs=lambda: postgres.running, start=postgres.start))
             databases = postgres.ensure(PACKAGES)
             step.outcome = f"port {postgres.port}"
         with progress.step("Databases") as step:
@@ -107,12 +114,8 @@ def open_ground(progress: Progress, *, with_broker: bool, launch: Launch) -> Ite
 
         def watch(say: Callable[[str], None]) -> None:
             simulator.revive(say)
-            if not postgres.running:
-                say("PostgreSQL ended and is started again")
-                postgres.start()
-            if broker is not None and "JISHI_AMQP_URL" not in os.environ and not broker.running:
-                say("RabbitMQ ended and is started again")
-                broker.start(SERVICES, reactions=all_reactions())
+            for server in servers:
+                server.revive(say)
 
         password = (HOME / "secrets" / "gateway_owner_password").read_text()
         yield Ground(environment, port, simulator_url, password, wait_for_broker, watch)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.folder import LocalServerError, ServerFolder
+from deploy.local.ports import LEFTOVERS_SECONDS, ServerPort
 from deploy.local.postgres_binaries import Binaries, find_binaries
 from deploy.local.postgres_data import as_nobody, check_data, make_data
 from deploy.local.postgres_roles import DatabaseUrls, database_urls, owner_of, provision
-from deploy.local.processes import command_of, end_process, free_port, is_free, wait_until
+from deploy.local.processes import command_of, end_process, start_process, wait_until
 
 SUPERUSER = "postgres"
 DEFAULT_PORT = 8432
 RECOVERY_SECONDS = 600.0  # a crash recovery reads all the journal since the last checkpoint
-LEFTOVERS_SECONDS = 3.0  # backends of a killed server hold its port and memory for some 100 ms
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -44,9 +44,9 @@ class LocalPostgres:
         say: Callable[[str], None] = print,
     ) -> None:
         self._folder = ServerFolder(folder, server="PostgreSQL")
-        self._first_port = port
         self._settings = SETTINGS | dict(settings or {})
         self._say = say
+        self._port = ServerPort(self._folder, first=port, say=say)
         self._data = self._folder.path / "data"
         self._log = self._folder.path / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -72,7 +72,10 @@ class LocalPostgres:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the server, making its data first if there is none; raises LocalServerError with what to do."""
+        """Start the server, making its data first if there is none; raises LocalServerError with what to do.
+
+        Once it has run its port stays, for clients know it: a later start raises PortHeld while another process has it.
+        """
         if self.running:
             return
         binaries = self._binaries
@@ -89,6 +92,7 @@ class LocalPostgres:
         except BaseException:
             self.stop()
             raise
+        self._port.keep()
 
     def stop(self) -> None:
         """Shut the server down in order, whichever process started it; nothing to do when it does not run."""
@@ -161,8 +165,6 @@ class LocalPostgres:
             self._stop_server()
         elif command_of(pid):
             (self._data / "postmaster.pid").unlink(missing_ok=True)
-        if port := self._folder.port:
-            wait_until(lambda: is_free(port), seconds=LEFTOVERS_SECONDS)
 
     def _launch(self, binaries: Binaries) -> None:
         def launched() -> bool:
@@ -173,23 +175,14 @@ class LocalPostgres:
 
     def _try_to_launch(self, binaries: Binaries) -> bool:
         """Start once; False when something left behind by a killed server is still in the way."""
-        wanted = self._folder.port or self._first_port
-        port = free_port(wanted)
-        if port != wanted:
-            self._say(f"Port {wanted} is in use by another process: PostgreSQL takes port {port}")
-        self._folder.port = port
+        port = self._port.take()
         beginning = self._log.stat().st_size if self._log.exists() else 0
         settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*as_nobody(), binaries / "postgres", "-D", self._data, "-c", f"port={port}", *settings],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor
-                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
-            )
-        process = self._process
+        process = self._process = start_process(
+            [*as_nobody(), binaries / "postgres", "-D", self._data, "-c", f"port={port}", *settings],
+            log=self._log,
+            environment={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+        )
         if not wait_until(
             lambda: self._is_ready(process.pid) or process.poll() is not None, seconds=RECOVERY_SECONDS
         ):

@@ -5,10 +5,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.folder import LocalServerError
+from deploy.local.home import PROJECT
 
 # Ports from 32768 on are handed out to outgoing connections, which now and then hold ours (limits A1).
 EPHEMERAL_PORTS_START = 32768
@@ -32,6 +33,22 @@ def free_port(first: int, *, tries: int = 100) -> int:
         if is_free(port):
             return port
     raise LocalServerError(f"Every port from {first} to {last} is in use. Free one, or choose another port.")
+
+
+def start_process(
+    command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str], folder: Path = PROJECT
+) -> "subprocess.Popen[bytes]":
+    """Start a program that writes to the end of a log; Ctrl-C in a terminal is for whoever started it, not for it."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
 
 
 def command_of(pid: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.folder import LocalServerError, ServerFolder
+from deploy.local.ports import ServerPort
 from deploy.local.rabbitmq_configuration import User, definitions, service_user, url
 from deploy.local.rabbitmq_container import RabbitMQContainer, docker_answers
 from deploy.local.rabbitmq_install import can_install, find_server, install_server
@@ -21,8 +22,8 @@ class LocalRabbitMQ:
 
     def __init__(self, folder: Path, *, port: int = DEFAULT_PORT, say: Callable[[str], None] = print) -> None:
         self._folder = ServerFolder(folder, server="RabbitMQ")
-        self._first_port = port
         self._say = say
+        self._port = ServerPort(self._folder, first=port, say=say)
         self._server: RabbitMQNode | RabbitMQContainer | None = None
 
     def __enter__(self) -> Self:
@@ -59,7 +60,8 @@ class LocalRabbitMQ:
 
         Returns the URL each connects to, before the broker answers there: see ``wait_ready``. With JISHI_AMQP_URL set
         nothing is started and every service gets that URL: its users and queues are the business of whoever runs that
-        broker. Raises LocalServerError with what to do when no broker can be had.
+        broker. Raises LocalServerError with what to do when no broker can be had. At a later launch the URLs stay: it raises
+        PortHeld while another process has the broker's port.
         """
         names = list(services)
         if given := os.environ.get("JISHI_AMQP_URL"):
@@ -77,6 +79,7 @@ class LocalRabbitMQ:
                 self._server = None
             self._folder.release()
             raise
+        self._port.keep()
         return self.urls(names)
 
     def wait_ready(self) -> None:
@@ -113,9 +116,9 @@ class LocalRabbitMQ:
         if server is None and can_install():
             server = install_server(self._say)
         if server is not None:
-            return RabbitMQNode(self._folder, server, first_port=self._first_port, say=self._say)
+            return RabbitMQNode(self._folder, server, port=self._port)
         if docker_answers():
-            return RabbitMQContainer(self._folder, first_port=self._first_port, say=self._say)
+            return RabbitMQContainer(self._folder, port=self._port, say=self._say)
         raise LocalServerError(
             "No RabbitMQ is found. "
             + _advice()

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Callable
 
 from deploy.local.folder import LocalServerError, ServerFolder
-from deploy.local.processes import free_port, wait_until
+from deploy.local.ports import ServerPort
+from deploy.local.processes import wait_until
 from deploy.local.rabbitmq_configuration import configuration
 from deploy.local.rabbitmq_node import speaks_amqp
 
@@ -25,17 +26,16 @@ def docker_answers() -> bool:
 class RabbitMQContainer:
     """One container whose data is a named volume; both carry the folder's digest in their name."""
 
-    def __init__(self, folder: ServerFolder, *, first_port: int, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: ServerFolder, *, port: ServerPort, say: Callable[[str], None]) -> None:
         self._folder = folder
-        self._first_port = first_port
+        self._port = port
         self._say = say
         self._name = f"jishi-rabbitmq-{hashlib.sha256(str(folder.path).encode()).hexdigest()[:12]}"
 
     def launch(self, definitions: str) -> None:
         """Make and start the container with the users of these definitions."""
         self.stop()
-        port = free_port(self._folder.port or self._first_port)
-        self._folder.port = port
+        port = self._port.take()
         self._say(f"Starting RabbitMQ in Docker ({IMAGE}); the first time, Docker fetches it")
         _docker(
             *("create", "--name", self._name, "--hostname", "jishi", "--publish", f"127.0.0.1:{port}:5672"),

@@ -7,11 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.folder import LocalServerError, ServerFolder
-from deploy.local.processes import end_process, free_port, is_free, wait_until
+from deploy.local.ports import ServerPort
+from deploy.local.processes import end_process, free_port, is_free, start_process, wait_until
 from deploy.local.rabbitmq_configuration import configuration
 
 NODE = "jishi@localhost"
@@ -23,13 +24,10 @@ METHOD_FRAME = b"\x01"
 class RabbitMQNode:
     """One node on `folder`, run by the installed `server` script."""
 
-    def __init__(
-        self, folder: ServerFolder, server: Path, *, first_port: int, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, folder: ServerFolder, server: Path, *, port: ServerPort) -> None:
         self._folder = folder
         self._server = server
-        self._first_port = first_port
-        self._say = say
+        self._port = port
         self._children: list[subprocess.Popen[bytes]] = []
         self._node: subprocess.Popen[bytes] | None = None
         # Stands on the node's command line, so that its process number is never taken for another process's.
@@ -44,12 +42,7 @@ class RabbitMQNode:
                 f"RabbitMQ cannot live in a folder with a quote in its name: {self._folder.path}. Choose another one."
             )
         self.stop()
-        wanted = self._folder.port or self._first_port
-        wait_until(lambda: is_free(wanted), seconds=1.0)
-        port = free_port(wanted)
-        if port != wanted:
-            self._say(f"Port {wanted} is in use by another process: RabbitMQ takes port {port}")
-        self._folder.port = port
+        port = self._port.take()
         self._write_configuration(port, definitions)
         environment = self._environment(
             mapper_port=free_port(port + 1000), distribution_port=free_port(port + 2000)
@@ -131,16 +124,8 @@ class RabbitMQNode:
         wait_until(lambda: not is_free(int(port)), seconds=5)
 
     def _launch(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        with (self._folder.path / "out").open("ab") as out:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd=self._folder.path,
-                env=dict(environment),
-                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor
-            )
+        folder = self._folder.path
+        child = start_process(command, log=folder / "out", environment=environment, folder=folder)
         self._children.append(child)
         return child
 

@@ -14,8 +14,7 @@ from shared.crypto import FieldKeys
 from shared.http.services import Exchange
 from shared.http.work import own
 from shared.resources import Resources
-from shared.wechat.http import new_client
-from shared.wechat.mini import MiniProgram, MiniProgramSettings
+from shared.wechat.mini import MiniProgram, open_mini_program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +33,13 @@ async def open_resources(
     """Open what a process of the member service needs."""
     async with (
         common.open_resources("member", settings, clock=clock, exchange=exchange) as opened,
-        new_client() as http,
+        open_mini_program(settings, clock=opened.clock.now) as mini_program,
     ):
-        account = MiniProgramSettings(
-            appid=settings.wechat_appid,
-            app_secret=settings.wechat_app_secret.get_secret_value(),
-            base_url=settings.wechat_api_url,
-        )
         yield MemberResources(
             **opened.common(),
             field_keys=FieldKeys.from_file(settings.field_keys_file),
             appid=settings.wechat_appid,
-            mini_program=MiniProgram(account, http, clock=opened.clock.now),
+            mini_program=mini_program,
         )
 
 

@@ -28,8 +28,7 @@ from shared.http.work import own
 from shared.remembered import Remembered
 from shared.resources import Resources
 from shared.together import Together
-from shared.wechat.http import new_client
-from shared.wechat.mini import MiniProgram, MiniProgramSettings
+from shared.wechat.mini import MiniProgram, open_mini_program
 
 V = TypeVar("V")
 
@@ -66,18 +65,13 @@ async def open_resources(
     """Open what a process of the order service needs."""
     async with (
         common.open_resources("order", settings, clock=clock, exchange=exchange) as opened,
-        new_client() as http,
+        open_mini_program(settings, clock=opened.clock.now) as mini_program,
     ):
-        account = MiniProgramSettings(
-            appid=settings.wechat_appid,
-            app_secret=settings.wechat_app_secret.get_secret_value(),
-            base_url=settings.wechat_api_url,
-        )
         yield OrderResources(
             **opened.common(),
             settings=settings,
             field_keys=FieldKeys.from_file(settings.field_keys_file),
-            mini_program=MiniProgram(account, http, clock=opened.clock.now),
+            mini_program=mini_program,
             attempts=Together(lambda keys: find_attempts(opened.engine, keys)),
             watch=StatusWatch(opened.engine),
             freight_rule=Remembered(partial(_read, opened.engine, freight_rule)),

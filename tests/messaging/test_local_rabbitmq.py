@@ -1,5 +1,8 @@
 """The local RabbitMQ: private, with a user for each service, and gone without a trace when it is stopped."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +15,7 @@ from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import ProbableAuthenticationError
 
 from deploy.local.folder import LocalServerError
+from deploy.local.ports import Revival
 from deploy.local.processes import command_of, is_free, wait_until
 from deploy.local.rabbitmq import LocalRabbitMQ
 from shared.messaging.transports.rabbitmq import EXCHANGE
@@ -87,6 +91,29 @@ async def test_a_message_outlives_a_stop_that_leaves_no_process(broker: LocalRab
         assert message_kept is not None
         assert message_kept.body == b"kept"
         await message_kept.ack()
+
+
+async def test_a_broker_that_died_comes_back_where_its_clients_look_for_it_once_the_port_is_free(
+    broker: LocalRabbitMQ, folder: Path
+) -> None:
+    urls, port = broker.urls(SERVICES), int((folder / "port").read_text())
+    revival = Revival("RabbitMQ", runs=lambda: broker.running, start=lambda: broker.start(SERVICES))
+    os.kill(int((folder / "node.pid").read_text()), signal.SIGKILL)
+    assert wait_until(lambda: not broker.running and is_free(port), seconds=5)
+    said: list[str] = []
+
+    with socket.create_server(("127.0.0.1", port)):
+        revival.revive(said.append)
+        assert not broker.running
+    assert said[1:] == [
+        f"RabbitMQ waits for port {port}, where its clients look for it, and which another process has taken. "
+        "Stop that one."
+    ]
+
+    revival.revive(said.append)
+    assert broker.urls(SERVICES) == urls
+    async with a_channel(urls["order"]):
+        pass
 
 
 def the_processes_of(folder: Path) -> set[int]:

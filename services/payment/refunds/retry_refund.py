@@ -2,7 +2,13 @@
 
 from datetime import datetime
 
-from services.payment.refunds.domain import ADVANCE_REFUND, Refund, RefundAttemptStatus, RefundStatus
+from services.payment.refunds.domain import (
+    ADVANCE_REFUND,
+    Refund,
+    RefundAttempt,
+    RefundAttemptStatus,
+    RefundStatus,
+)
 from services.payment.refunds.storage import Refunds
 from services.payment.refunds.take_refund import AT_MERCHANT
 from shared.database import UnitOfWork
@@ -17,6 +23,14 @@ class RefundNotFailed(Problem):
 
 async def retry_by_number(work: UnitOfWork, out_refund_no: str, *, at: datetime) -> str:
     """Go on with the failed refund of an attempt; returns the number under which. Raises NotFound, RefundNotFailed."""
+    refund, attempt = await lock_failed(work, out_refund_no)
+    if attempt.status is RefundAttemptStatus.SUCCEEDED:
+        raise RefundNotFailed(f"This cannot be tried again: {AT_MERCHANT}.")
+    return await retry_refund(work, refund, at=at)
+
+
+async def lock_failed(work: UnitOfWork, out_refund_no: str) -> tuple[Refund, RefundAttempt]:
+    """A failed refund, locked, and its newest attempt, named by its number; raises NotFound, RefundNotFailed."""
     refunds = Refunds(work.connection)
     found = await refunds.lock_by_number(out_refund_no)
     if found is None:
@@ -26,9 +40,7 @@ async def retry_by_number(work: UnitOfWork, out_refund_no: str, *, at: datetime)
         raise RefundNotFailed()
     if attempt != await refunds.newest_attempt(refund.refund_id):
         raise RefundNotFailed("A later number is being tried.")
-    if attempt.status is RefundAttemptStatus.SUCCEEDED:
-        raise RefundNotFailed(f"This cannot be tried again: {AT_MERCHANT}.")
-    return await retry_refund(work, refund, at=at)
+    return refund, attempt
 
 
 async def retry_refund(work: UnitOfWork, refund: Refund, *, at: datetime) -> str:

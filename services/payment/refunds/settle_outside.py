@@ -5,14 +5,13 @@ from datetime import datetime
 from services.payment.ledger.movements import post_settled_outside
 from services.payment.payments.refusals import Disputed, PaymentDisputed
 from services.payment.payments.report_dispute import report_dispute
-from services.payment.refunds.domain import RefundAttemptStatus, RefundStatus
-from services.payment.refunds.retry_refund import RefundNotFailed
+from services.payment.refunds.domain import RefundAttemptStatus
+from services.payment.refunds.retry_refund import lock_failed
 from services.payment.refunds.storage import Refunds
 from services.payment.refunds.take_refund import announce_refunded, take_refund
 from services.payment.resources import PaymentResources
 from shared.database import UnitOfWork, begin
 from shared.http.identity import Principal
-from shared.http.problems import NotFound
 
 
 async def look_at_refund(resources: PaymentResources, out_refund_no: str, *, at: datetime) -> None:
@@ -35,15 +34,8 @@ async def settle_outside(
     work: UnitOfWork, out_refund_no: str, evidence: str, *, by: Principal, at: datetime
 ) -> None:
     """Record that the shop paid a failed refund from its own account; raises NotFound, RefundNotFailed."""
+    refund, attempt = await lock_failed(work, out_refund_no)
     refunds = Refunds(work.connection)
-    found = await refunds.lock_by_number(out_refund_no)
-    if found is None:
-        raise NotFound()
-    refund, attempt = found
-    if refund.status is not RefundStatus.FAILED:
-        raise RefundNotFailed()
-    if attempt != await refunds.newest_attempt(refund.refund_id):
-        raise RefundNotFailed("A later number is being tried.")
     if (
         attempt.status is RefundAttemptStatus.REQUESTED
     ):  # it waited for shared money, and must not be called for now

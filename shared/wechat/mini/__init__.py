@@ -14,6 +14,7 @@ from shared.wechat.mini.errors import (
     WeChatError,
     WeChatRefused,
 )
+from shared.wechat.mini.opening import open_mini_program
 from shared.wechat.mini.settings import MiniProgramSettings
 from shared.wechat.mini.values import (
     DeliveryMode,
@@ -48,4 +49,5 @@ __all__ = [
     "WeChatLogin",
     "WeChatRefused",
     "fit",
+    "open_mini_program",
 ]

@@ -8,7 +8,6 @@ import pytest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import kept_answers
 from gateway.home import HomeView
 from shared.http.problems import Busy
 from shared.ids import new_id
@@ -59,18 +58,6 @@ async def test_home_shows_the_shop_to_anybody_and_a_member_to_herself(shop: Shop
     assert anybody.json()["me"] is None
     assert mine.json()["me"]["member_id"]
     assert anybody.json()["storefront"] == mine.json()["storefront"] is not None
-
-
-@pytest.fixture
-def nothing_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each request comes later than the moment for which an answer is fresh."""
-    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 0.0)
-
-
-@pytest.fixture
-def fresh_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow machine gets no further than the moment for which an answer is fresh."""
-    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 30.0)
 
 
 @pytest.mark.usefixtures("fresh_for_long")

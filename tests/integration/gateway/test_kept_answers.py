@@ -3,10 +3,8 @@ catalog is away shoppers see what was there lately, and a dead service is left i
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from gateway import kept_answers
 from gateway.kept_answers import FRESH_SECONDS, KeptAnswer, KeptAnswers
@@ -19,31 +17,11 @@ from tests.integration.gateway.echo import Door, Reply, open_door
 AWAY = {"a failing service": "500", "a service without its database": "503", "a service that hangs": "hang"}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["local", "remote"])
-async def door(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Door]:
-    async with open_door(request.param, tmp_path_factory.mktemp("door")) as opened:
-        yield opened
-
-
 @pytest.fixture(autouse=True)
 def forgiven(door: Door) -> None:
     """The failures of an earlier test are forgotten."""
     door.resources.breaker.answered("catalog")
     door.echo.calls.clear()
-
-
-@pytest.fixture
-def fresh_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow machine gets no further than the moment for which an answer is fresh."""
-    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 30.0)
-
-
-@pytest.fixture
-def nothing_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each request comes later than the moment for which an answer is fresh."""
-    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 0.0)
 
 
 def somewhere() -> str:

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from gateway import kept_answers
 from shared.ids import new_id
-from tests.integration.gateway.echo import Door, Reply, open_door
+from tests.integration.gateway.echo import Door, Reply
 
 CLASSES = {
     "beacon": ("POST", "/behaviour-events", 5),
@@ -20,19 +19,11 @@ CLASSES = {
 """A request of each kind that needs no login, and how many may be under way for it to get in."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["local", "remote"])
-async def door(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Door]:
+@pytest.fixture(scope="module")
+def limits() -> dict[str, Any]:
+    """A small shop's."""
     shares = {"beacon": 50, "browse": 60, "search": 70, "cart": 70, "order": 80, "payment": 100}
-    async with open_door(
-        request.param,
-        tmp_path_factory.mktemp("door"),
-        limit_under_way=10,
-        limit_under_way_at_service=10,
-        limit_shares=shares,
-    ) as opened:
-        yield opened
+    return {"limit_under_way": 10, "limit_under_way_at_service": 10, "limit_shares": shares}
 
 
 @asynccontextmanager
@@ -91,10 +82,8 @@ async def test_a_service_that_hangs_takes_no_more_than_its_share_of_the_shop(doo
         load.at["catalog"].under_way = before
 
 
-async def test_who_is_turned_away_from_a_page_seen_a_moment_ago_is_shown_that(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 0.0)
+@pytest.mark.usefixtures("nothing_is_fresh")
+async def test_who_is_turned_away_from_a_page_seen_a_moment_ago_is_shown_that(door: Door) -> None:
     page = f"/products?after={new_id()}"
     fresh = await door.ask("GET", page)
     async with under_way(door, 10):

@@ -4,10 +4,8 @@ trouble on either side."""
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from gateway import request_body
 from shared.http.identity import HEADER, Identity, Kind
@@ -15,14 +13,6 @@ from tests.integration.gateway.echo import ZIPPED, Door, chunk, head, open_door,
 
 MIB = 1024 * 1024
 LIMIT = 256 * 1024
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["local", "remote"])
-async def door(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Door]:
-    async with open_door(request.param, tmp_path_factory.mktemp("door")) as opened:
-        yield opened
 
 
 async def test_a_service_sees_what_was_asked_and_who_asks_and_nothing_of_the_clients_inventions(

@@ -13,10 +13,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from deploy.local import ports
 from deploy.local.folder import LocalServerError
+from deploy.local.ports import Revival
 from deploy.local.postgres import LocalPostgres
 from deploy.local.postgres_binaries import Binaries, find_binaries, installed_binaries
-from deploy.local.processes import command_of, free_port, wait_until
+from deploy.local.processes import command_of, free_port, is_free, wait_until
 
 SERVICES = ["catalog", "order", "payment", "member", "campaign", "analytics"]
 
@@ -134,6 +136,35 @@ def test_rows_outlive_a_killed_server(folder: Path) -> None:
         server.start()
         assert server.sql("SELECT count(*) FROM kept;") == "1000"
         assert server.port == port
+
+
+async def test_a_server_that_died_comes_back_where_its_clients_look_for_it_once_the_port_is_free(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "LEFTOVERS_SECONDS", 0.1)
+    said: list[str] = []
+    with a_server(folder) as server:
+        url, port = server.ensure(["order"])["order"].runtime, server.port
+        revival = Revival("PostgreSQL", runs=lambda: server.running, start=server.start)
+        revival.revive(said.append)
+        assert said == []
+        os.kill(the_postmaster_of(folder), signal.SIGKILL)
+        assert wait_until(lambda: not server.running and is_free(port), seconds=5)
+
+        with socket.create_server(("127.0.0.1", port)):
+            for _ in range(2):
+                revival.revive(said.append)
+                assert not server.running
+        assert said == [
+            "PostgreSQL ended and is started again",
+            f"PostgreSQL waits for port {port}, where its clients look for it, and which another process has taken. "
+            "Stop that one.",
+        ]
+
+        revival.revive(said.append)
+        assert len(said) == 2
+        assert server.running
+        await (await connect(url)).close()
 
 
 def test_a_server_whose_supervisor_was_killed_is_taken_over(folder: Path) -> None:
