@@ -10,7 +10,7 @@ from gateway import home
 from gateway.operators import api as operators
 from gateway.resources import GatewayResources
 from gateway.sessions import api as sessions
-from shared.http.app import health_router
+from shared.http.app import FASTAPI_TELEMETRY, health_router
 from shared.http.oversight import oversight_router
 from shared.http.problems import install_problem_handlers
 
@@ -24,7 +24,7 @@ def own_app(resources: GatewayResources) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        telemetry=FASTAPI_TELEMETRY,
     )
     app.state.resources = resources
     install_problem_handlers(app)
