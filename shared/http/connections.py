@@ -42,7 +42,6 @@ class HttpConnection(asyncio.Protocol):
     """One connection; ``ended`` is called when it is closed."""
 
     def __init__(self, ended: Callable[["HttpConnection"], None]) -> None:
-        self.is_open = False
         self.is_used = False
         """Whether there was a request before the present one: if so, the service may just have closed it."""
         self.is_silent = True
@@ -56,6 +55,11 @@ class HttpConnection(asyncio.Protocol):
         self._waiting: asyncio.Future[None] | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._clear()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed it, as far as is known here."""
+        return not self._transport.is_closing()
 
     def _clear(self) -> None:
         self._headers: Headers = []
@@ -119,7 +123,6 @@ class HttpConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Let go of the service."""
-        self.is_open = False
         self._transport.abort()
 
     async def _hear(self) -> None:
@@ -139,10 +142,8 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = False
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._can_write.set()

@@ -17,7 +17,7 @@ from shared.telemetry import child_span, traceparent
 BROWSE_SECONDS = 2.0
 CHECKOUT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
-"""Of another process; ours are kept in memory whole, and none comes near it."""
+"""An answer is kept in memory whole; none of ours comes near so much."""
 
 
 class ServiceUnavailable(Problem):
