@@ -26,7 +26,7 @@ from deploy.local.postgres_roles import DatabaseUrls
 from deploy.local.processes import end_process, wait_until
 from deploy.local.rabbitmq import LocalRabbitMQ
 from deploy.local.rabbitmq_configuration import User, service_user, unlimited_user
-from shared.http.services import KEPT_ALIVE_SECONDS
+from shared.http.connections import KEPT_ALIVE_SECONDS
 from shared.migrations import migrate
 from shared.settings import SECRETS_FOLDER
 from simulator.merchant import generate

@@ -35,7 +35,7 @@ from chaos.schedule import COMMIT_CUTS, Fault, Kind, Mode, Size, plan, write_sch
 from chaos.shoppers import Market, Shopper
 from chaos.wechat import WeChatFaults
 from deploy.local.home import PROJECT
-from shared.http.services import KEPT_ALIVE_SECONDS
+from shared.http.connections import KEPT_ALIVE_SECONDS
 
 SAY_EVERY_SECONDS = 10.0
 STUCK_SECONDS = 120.0

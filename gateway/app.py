@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from uuid_utils import uuid7
 
 from gateway.exchange import Exchange, Keeping
-from gateway.hygiene import Headers, check, client_address, household, incoming
+from gateway.hygiene import check, client_address, household, incoming
 from gateway.kept_answers import AWAY, BUSY, FRESH, TOGETHER, Key
 from gateway.limits.load import busy
 from gateway.limits.priority import Priority
@@ -26,6 +26,7 @@ from gateway.resources import GatewayResources, open_resources
 from gateway.routes import ROUTES, Access, Route
 from gateway.settings import Settings
 from shared.database import is_passing
+from shared.http.connections import Headers
 from shared.http.identity import ANONYMOUS, HEADER, Kind, Principal
 from shared.http.problems import Busy, Forbidden, Problem, Unauthenticated
 from shared.http.services import ServiceUnavailable

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from starlette.types import Message, Scope, Send
 
-from gateway.hygiene import SECURITY_HEADERS, Headers, outgoing
+from gateway.hygiene import SECURITY_HEADERS, outgoing
 from gateway.kept_answers import AWAY, MOST_BYTES, KeptAnswer, KeptAnswers, Key
 from gateway.request_body import BodyTimeout
+from shared.http.connections import Headers
 from shared.http.problems import Problem
 
 _FOR_ONE_CLIENT = {b"content-encoding", b"set-cookie", b"vary"}

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
+from shared.http.connections import Headers
 from shared.http.identity import HEADER
 from shared.http.problems import Problem
 
 MAX_TARGET_BYTES = 4 * 1024
 MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADERS = 64
-
-Headers = list[tuple[bytes, bytes]]
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),

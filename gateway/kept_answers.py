@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from gateway.hygiene import Headers
+from shared.http.connections import Headers
 
 FRESH_SECONDS = 0.75
 """A quarter less than the second that is promised, for a loop that is late."""

@@ -10,7 +10,7 @@ from gateway import home
 from gateway.operators import api as operators
 from gateway.resources import GatewayResources
 from gateway.sessions import api as sessions
-from shared.http.app import health_router
+from shared.http.app import FASTAPI_TELEMETRY, add_routes, health_router
 from shared.http.oversight import oversight_router
 from shared.http.problems import install_problem_handlers
 
@@ -24,13 +24,13 @@ def own_app(resources: GatewayResources) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        telemetry=FASTAPI_TELEMETRY,
     )
     app.state.resources = resources
     install_problem_handlers(app)
-    for router in (sessions.router, operators.router, home.router, oversight_router()):
-        app.include_router(router)
-    app.include_router(health_router(resources))
+    add_routes(
+        app, sessions.router, operators.router, home.router, oversight_router(), health_router(resources)
+    )
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> FileResponse:

@@ -3,16 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.connections import Connection, Lost, Pool
-from gateway.hygiene import Headers
+from shared.http.connections import REPEATABLE, Headers, HttpConnection, HttpPool, Lost, encoded_head
 from shared.http.services import ServiceUnavailable
-
-_REPEATABLE = {"GET", "PUT", "DELETE"}
 
 
 class Upstreams(Protocol):
@@ -66,38 +64,24 @@ class RemoteUpstreams:
     """The services' processes, over kept-alive connections."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:
-        self._pools = {service: Pool(*_place(url)) for service, url in urls.items()}
+        self._pools = {service: HttpPool(url) for service, url in urls.items()}
 
     async def forward(
         self, service: str, scope: Scope, path: str, headers: Headers, receive: Receive, send: Send
     ) -> None:
         try:
             body = await _Body.begun(scope, receive)
-            request = encoded(scope["method"], path, scope["query_string"], headers, body)
-            await self._exchange(self._pools[service], scope["method"], request, body, send)
+            method, query = scope["method"], scope["query_string"]
+            target = path.encode() + (b"?" + query if query else b"")
+            if body.is_chunked:
+                headers = [*headers, (b"transfer-encoding", b"chunked")]
+            await self._pools[service].ask(
+                encoded_head(method, target, headers) + body.first,
+                partial(_pass_on, body, send),
+                may_repeat=method in REPEATABLE and not body.is_expected,
+            )
         except Lost as error:
             raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
-
-    async def _exchange(self, pool: Pool, method: str, request: bytes, body: "_Body", send: Send) -> None:
-        """A kept connection that the service had just closed is no reason to fail where asking twice does no harm."""
-        may_repeat = method in _REPEATABLE and not body.is_expected
-        while True:
-            connection = await pool.take()
-            try:
-                connection.begin(request)
-                uploading = asyncio.create_task(_upload(body, connection)) if body.has_more else None
-                try:
-                    await _pass_on(connection, send)
-                finally:
-                    if uploading is not None and not uploading.done():
-                        uploading.cancel()
-                        connection.close()
-                return
-            except Lost:
-                if not (may_repeat and connection.is_used and connection.is_silent):
-                    raise
-            finally:
-                pool.give_back(connection)
 
     def close(self) -> None:
         """Close all connections."""
@@ -138,7 +122,18 @@ class _Body:
         return chunk if self.has_more else chunk + b"0\r\n\r\n"
 
 
-async def _upload(body: _Body, connection: Connection) -> None:
+async def _pass_on(body: _Body, send: Send, connection: HttpConnection) -> None:
+    """Send the rest of the body while the answer comes; an answer before the whole body ends the connection."""
+    uploading = asyncio.create_task(_upload(body, connection)) if body.has_more else None
+    try:
+        await _download(connection, send)
+    finally:
+        if uploading is not None and not uploading.done():
+            uploading.cancel()
+            connection.close()
+
+
+async def _upload(body: _Body, connection: HttpConnection) -> None:
     try:
         while body.has_more:
             await connection.write(await body.next())
@@ -146,33 +141,10 @@ async def _upload(body: _Body, connection: Connection) -> None:
         connection.fail(error)
 
 
-async def _pass_on(connection: Connection, send: Send) -> None:
+async def _download(connection: HttpConnection, send: Send) -> None:
     head = await connection.head()
     await send({"type": "http.response.start", "status": head.status, "headers": head.headers})
     more = True
     while more:
         part, more = await connection.body()
         await send({"type": "http.response.body", "body": part, "more_body": more})
-
-
-def encoded(method: str, path: str, query: bytes, headers: Headers, body: _Body) -> bytes:
-    """A request as it goes over the wire, with what is there of its body; raises ValueError for line breaks in its parts."""
-    lines = [b"%b %b HTTP/1.1" % (method.encode(), path.encode() + (b"?" + query if query else b""))]
-    lines += [b"%b: %b" % header for header in headers]
-    if body.is_chunked:
-        lines.append(b"transfer-encoding: chunked")
-    head = b"\r\n".join(lines)
-    if (
-        head.count(b"\n") != len(lines) - 1
-        or head.count(b"\r") != len(lines) - 1
-        or lines[0].count(b" ") != 2
-    ):
-        raise ValueError("a request that others might read as two")
-    return head + b"\r\n\r\n" + body.first
-
-
-def _place(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname is None or parts.path.strip("/"):
-        raise ValueError(f"{url} is no address of a service: http://host:port")
-    return parts.hostname, parts.port or 80

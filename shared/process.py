@@ -18,7 +18,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from starlette.types import ASGIApp
 
-from shared.http.app import health_router
+from shared.http.app import FASTAPI_TELEMETRY, add_routes, health_router
 from shared.http.problems import install_problem_handlers
 from shared.http.protocol import GuardedProtocol
 from shared.http.readiness import Readiness
@@ -256,10 +256,7 @@ def _reader(url: str) -> MetricReader:
 
 
 def _health(resources: Resources) -> ASGIApp:
-    app = FastAPI(
-        openapi_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-    )
+    app = FastAPI(openapi_url=None, telemetry=FASTAPI_TELEMETRY)
     install_problem_handlers(app)
-    app.include_router(health_router(resources))
+    add_routes(app, health_router(resources))
     return app

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.clock import Clock, SystemClock
 from shared.database import create_engine
 from shared.http.identity import Identity
-from shared.http.services import Exchange, RemoteExchange, Services, new_session
+from shared.http.services import Exchange, RemoteExchange, Services
 from shared.pruning import Kept
 from shared.settings import ServiceSettings
 
@@ -49,10 +49,9 @@ async def open_resources(
         application_name=f"jishi-{name}-{socket.gethostname()}-{os.getpid()}"[:63],
         pool_size=settings.database_pool_size,
     )
-    session = None
+    remote = None
     if exchange is None:
-        session = new_session()
-        exchange = RemoteExchange(settings.service_urls, session)
+        exchange = remote = RemoteExchange(settings.service_urls)
     try:
         yield Resources(
             name=name,
@@ -66,7 +65,7 @@ async def open_resources(
             ),
         )
     finally:
-        if session is not None:
-            await session.close()
+        if remote is not None:
+            remote.close()
         async with asyncio.timeout(10):
             await engine.dispose()

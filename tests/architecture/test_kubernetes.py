@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 
 from deploy.layout import PACKAGES, PROCESSES, SERVICES
-from shared.http.services import KEPT_ALIVE_SECONDS
+from shared.http.connections import KEPT_ALIVE_SECONDS
 from shared.process import STOP_SECONDS
 from tests.architecture.custom_resources import FIELDS, unknown_fields
 from tests.architecture.manifests import (

@@ -26,7 +26,6 @@ from shared.http.services import (
     Services,
     ServiceUnavailable,
     is_problem,
-    new_session,
 )
 from shared.process import serving
 from shared.resources import Resources
@@ -113,10 +112,10 @@ async def exchange(kind: str, engine: AsyncEngine, keys: Path) -> AsyncIterator[
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        session = new_session()
         async with serving(app, "127.0.0.1", port, listener=listener):
-            yield RemoteExchange({"kernel": f"http://127.0.0.1:{port}"}, session)
-            await session.close()
+            remote = RemoteExchange({"kernel": f"http://127.0.0.1:{port}"})
+            yield remote
+            remote.close()
 
 
 @pytest.fixture
@@ -190,15 +189,13 @@ async def test_a_call_ends_at_its_deadline(services: Services) -> None:
 
 
 async def test_a_service_that_is_not_there_is_unavailable(kind: str, keys: Path) -> None:
-    session = new_session()
     exchange: Exchange = (
-        RemoteExchange({"kernel": "http://127.0.0.1:9"}, session) if kind == "remote" else LocalExchange({})
+        RemoteExchange({"kernel": "http://127.0.0.1:9"}) if kind == "remote" else LocalExchange({})
     )
     with pytest.raises(ServiceUnavailable):
         await Services(identity_of("order", keys), exchange).call(
             "kernel", "GET", "/x", on_behalf_of=a_member()
         )
-    await session.close()
 
 
 async def test_only_the_callers_on_the_list_get_through(

@@ -1,23 +1,30 @@
-"""HTTP/1.1 to the services: kept-alive connections with one request under way on each.
+"""HTTP/1.1 between our own processes: kept-alive connections with one request under way on each.
 
 A client of our own, for a hop through aiohttp's costs two and a half times as much (docs/architecture/pages.md). It knows
-what our services speak and refuses everything else: an answer has a length or chunks, and nothing is said unasked.
+what our services speak and refuses everything else: an answer has a length or chunks, and nothing is said unasked. There are
+no redirects, proxies and cookies. How long to wait is the caller's business.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import NamedTuple, cast
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar, cast
+from urllib.parse import urlsplit
 
 import httptools
 
-from gateway.hygiene import Headers
-from shared.http.services import KEPT_ALIVE_SECONDS
+Headers = list[tuple[bytes, bytes]]
 
+T = TypeVar("T")
+
+KEPT_ALIVE_SECONDS = 8.0
+"""How long an idle connection is kept: less than a process drains, so that none is used that is just being closed (P16)."""
 MOST_CONNECTIONS = 128
 """To one service; who comes then waits for one."""
 MOST_HEAD_BYTES = 64 * 1024
 MOST_WAITING_BYTES = 256 * 1024
-"""So much of an answer may wait for a slow client before the service is kept waiting too."""
+"""So much of an answer may wait for its reader before the service is kept waiting too."""
+REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+"""What does no harm twice (RFC 9110, 9.2.2), so that it may be asked again when a kept connection was just closed."""
 
 
 class Lost(Exception):
@@ -31,11 +38,10 @@ class Head(NamedTuple):
     headers: Headers
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One connection; ``ended`` is called when it is closed."""
 
-    def __init__(self, ended: Callable[["Connection"], None]) -> None:
-        self.is_open = False
+    def __init__(self, ended: Callable[["HttpConnection"], None]) -> None:
         self.is_used = False
         """Whether there was a request before the present one: if so, the service may just have closed it."""
         self.is_silent = True
@@ -49,6 +55,11 @@ class Connection(asyncio.Protocol):
         self._waiting: asyncio.Future[None] | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._clear()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed it, as far as is known here."""
+        return not self._transport.is_closing()
 
     def _clear(self) -> None:
         self._headers: Headers = []
@@ -112,7 +123,6 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Let go of the service."""
-        self.is_open = False
         self._transport.abort()
 
     async def _hear(self) -> None:
@@ -132,10 +142,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = False
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._can_write.set()
@@ -192,24 +200,48 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = self._parser.should_keep_alive()
 
 
-class Pool:
+class HttpPool:
     """The connections to one service."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._place = (host, port)
-        self._open: set[Connection] = set()
-        self._idle: list[Connection] = []
+    def __init__(self, url: str) -> None:
+        """To ``http://host:port``; raises ValueError for anything else."""
+        self._place = _place(url)
+        self._open: set[HttpConnection] = set()
+        self._idle: list[HttpConnection] = []
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
 
-    async def take(self) -> Connection:
-        """A connection for one request, to be given back; raises Lost."""
+    async def ask(
+        self, request: bytes, converse: Callable[[HttpConnection], Awaitable[T]], *, may_repeat: bool
+    ) -> T:
+        """Send a request, and what ``converse`` makes of the answer; a connection that is not as new after it is closed.
+
+        A kept connection that the service had just closed is no reason to fail where the request may be repeated. Raises
+        Lost, and what ``converse`` raises.
+        """
+        while True:
+            connection = await self._take()
+            try:
+                connection.begin(request)
+                return await converse(connection)
+            except Lost:
+                if not (may_repeat and connection.is_used and connection.is_silent):
+                    raise
+            finally:
+                self._give_back(connection)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        for connection in tuple(self._open):
+            connection.close()
+
+    async def _take(self) -> HttpConnection:
         await self._free.acquire()
         while self._idle:
             if (kept := self._idle.pop()).is_open:
                 return kept
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(self._ended), *self._place
+                lambda: HttpConnection(self._ended), *self._place
             )
         except OSError as error:
             self._free.release()
@@ -220,20 +252,35 @@ class Pool:
         self._open.add(connection)
         return connection
 
-    def give_back(self, connection: Connection) -> None:
-        """The request is over; a connection on which it did not come to its end is closed."""
+    def _give_back(self, connection: HttpConnection) -> None:
         self._free.release()
         if connection.rest():
             self._idle.append(connection)
         else:
             connection.close()
 
-    def close(self) -> None:
-        """Let go of all connections."""
-        for connection in tuple(self._open):
-            connection.close()
-
-    def _ended(self, connection: Connection) -> None:
+    def _ended(self, connection: HttpConnection) -> None:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+
+
+def encoded_head(method: str, target: bytes, headers: Headers) -> bytes:
+    """A request's head as it goes over the wire; raises ValueError for line breaks in its parts."""
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), target)]
+    lines += [b"%b: %b" % header for header in headers]
+    head = b"\r\n".join(lines)
+    if (
+        head.count(b"\n") != len(lines) - 1
+        or head.count(b"\r") != len(lines) - 1
+        or lines[0].count(b" ") != 2
+    ):
+        raise ValueError("a request that others might read as two")
+    return head + b"\r\n\r\n"
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname is None or parts.path.strip("/"):
+        raise ValueError(f"{url} is no address of a service: http://host:port")
+    return parts.hostname, parts.port or 80
