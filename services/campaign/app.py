@@ -14,9 +14,9 @@ from shared.resources import Resources
 
 
 def create_app(resources: Resources) -> FastAPI:
-    """The campaign service's routes."""
+    """The campaign service's routes; what checkout waits for comes first."""
     return create_service_app(
-        resources, coupon_templates, coupons, promotions, offers, title="Jishi campaign"
+        resources, offers, coupons, coupon_templates, promotions, title="Jishi campaign"
     )
 
 

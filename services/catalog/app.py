@@ -22,10 +22,10 @@ def create_app(resources: CatalogResources) -> FastAPI:
     app = create_service_app(
         resources,
         products,
+        stock,
         search,
         storefront,
         media,
-        stock,
         categories,
         policies,
         operator_products,

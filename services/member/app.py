@@ -16,9 +16,9 @@ from shared.process import serve
 
 
 def create_app(resources: MemberResources) -> FastAPI:
-    """The member service's routes."""
+    """The member service's routes; what checkout waits for comes first."""
     return create_service_app(
-        resources, logins, members, consents, phones, addresses, levels, points, title="Jishi member"
+        resources, members, logins, consents, phones, addresses, levels, points, title="Jishi member"
     )
 
 

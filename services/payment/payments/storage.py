@@ -1,6 +1,8 @@
 """Payments and their attempts. Money is taken under the payment's row lock; every other change is compare-and-set."""
 
+from dataclasses import fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -20,14 +22,9 @@ from services.payment.payments.domain import (
 from shared.connection import Connection, Row
 from shared.ids import new_id
 
-_PAYMENT = (
-    "p.payment_id, p.order_id, p.order_number, p.member_id, p.payer_openid, p.description, p.amount_fen, p.status,"
-    " p.method, p.transaction_id, p.expires_at, p.closing_at"
-)
-_ATTEMPT = (
-    "a.out_trade_no, a.payment_id, a.number, a.status, a.prepay_id, a.prepaid_at, a.may_appear_until,"
-    " a.initiated_at, a.transaction_id, a.paid_fen, a.surplus_reason, a.share_rule_version"
-)
+_PAYMENT = ", ".join(f"p.{field.name}" for field in fields(Payment))
+_ATTEMPT = ", ".join(f"a.{field.name}" for field in fields(Attempt))
+_ITS_ATTEMPT = ", ".join(f"a.{field.name} AS attempt_{field.name}" for field in fields(Attempt))
 _OPEN = text(
     "WITH p AS (INSERT INTO payments (payment_id, order_id, order_number, member_id, payer_openid, description, amount_fen,"
     " status, opened_at, expires_at) VALUES (:payment_id, :order_id, :order_number, :member_id, :payer_openid,"
@@ -39,17 +36,19 @@ _BURY = text(
     " VALUES (:payment_id, :order_id, '', 0, 'closed', :at, :at, :at) ON CONFLICT (order_id) DO NOTHING"
 )
 _LOCK = text(f"SELECT {_PAYMENT} FROM payments p WHERE p.order_id = :order_id FOR UPDATE")
-_LOCK_BY_NUMBER = text(
-    f"SELECT {_PAYMENT} FROM payments p JOIN attempts a USING (payment_id)"
-    " WHERE a.out_trade_no = :out_trade_no FOR UPDATE OF p"
+_LOCK_BY_NUMBER = text(  # the attempt too, so that whoever had to wait for the payment sees it as it is then
+    f"SELECT {_PAYMENT}, {_ITS_ATTEMPT} FROM payments p JOIN attempts a ON a.payment_id = p.payment_id"
+    " WHERE a.out_trade_no = :out_trade_no FOR UPDATE OF p, a"
 )
 _FIND = text(f"SELECT {_PAYMENT} FROM payments p WHERE p.order_id = :order_id")
 _ATTEMPT_BY_NUMBER = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.out_trade_no = :out_trade_no")
 _ATTEMPTS = text(f"SELECT {_ATTEMPT} FROM attempts a WHERE a.payment_id = :payment_id ORDER BY a.number")
 _INITIATE = text(
     "INSERT INTO attempts AS a (out_trade_no, payment_id, number, status, initiated_at, may_appear_until,"
-    " share_rule_version) VALUES (:out_trade_no, :payment_id, :number, 'initiated', :at, :until,"
-    "  (SELECT CASE WHEN total_bp > 0 THEN version END FROM share_rules ORDER BY version DESC LIMIT 1))"
+    " share_rule_version) SELECT :out_trade_no, CAST(:payment_id AS uuid), CAST(:number AS integer), 'initiated', :at,"
+    "  :until, (SELECT CASE WHEN total_bp > 0 THEN version END FROM share_rules ORDER BY version DESC LIMIT 1)"
+    " WHERE NOT EXISTS (SELECT FROM attempts WHERE payment_id = CAST(:payment_id AS uuid)"
+    "  AND number >= CAST(:number AS integer))"
     f" RETURNING {_ATTEMPT}"
 )
 _INTEND = text("UPDATE attempts SET may_appear_until = :until WHERE out_trade_no = :out_trade_no")
@@ -76,6 +75,7 @@ _SUCCEED = text(
     "UPDATE payments SET status = 'succeeded', method = :method, transaction_id = :transaction_id, paid_at = :at,"
     " paid_fen = amount_fen WHERE payment_id = :payment_id AND status = 'paying'"
 )
+_SUCCEED_BY_ATTEMPT = text(f"WITH paid AS ({_PAY_ATTEMPT.text}) {_SUCCEED.text}")
 _START_CLOSING = text(
     "UPDATE payments SET closing_at = coalesce(closing_at, :at)"
     " WHERE payment_id = :payment_id AND status = 'paying'"
@@ -138,10 +138,11 @@ class Payments:
         return None if row is None else _payment(row)
 
     async def lock_by_number(self, out_trade_no: str) -> tuple[Payment, Attempt] | None:
-        """The attempt of a number and its payment, locked."""
+        """The attempt of a number and its payment, both locked."""
         row = (await self._connection.execute(_LOCK_BY_NUMBER, {"out_trade_no": out_trade_no})).one_or_none()
-        attempt = None if row is None else await self.attempt(out_trade_no)
-        return None if row is None or attempt is None else (_payment(row), attempt)
+        if row is None:
+            return None
+        return _payment(row), _attempt(row, prefix="attempt_")
 
     async def attempt(self, out_trade_no: str) -> Attempt | None:
         """The attempt of a number."""
@@ -155,15 +156,14 @@ class Payments:
 
     async def open_attempt(self, payment: Payment, *, at: datetime) -> Attempt:
         """The one attempt that may be paid, started under the next number if there is none, for a call right now."""
+        if (first := await self._initiate(payment, 1, at=at)) is not None:
+            return first
         before = await self.attempts(payment.payment_id)
-        if before and before[-1].is_open:
+        if before[-1].is_open:
             return before[-1]
-        number = len(before) + 1
-        assert payment.order_number is not None
-        name = out_trade_no(payment.order_number, number)
-        values = {"out_trade_no": name, "payment_id": payment.payment_id, "number": number, "at": at}
-        started = await self._connection.execute(_INITIATE, values | {"until": at + CALL_MAY_ARRIVE_FOR})
-        return _attempt(started.one())
+        later = await self._initiate(payment, len(before) + 1, at=at)
+        assert later is not None, "the payment is locked"
+        return later
 
     async def intend_prepay(self, attempt: Attempt, *, at: datetime) -> None:
         """Note, before the call, that the provider may come to know the attempt (K9)."""
@@ -205,10 +205,10 @@ class Payments:
         transaction_id: str | None,
         *,
         paid_fen: int,
-        surplus: Surplus | None,
+        surplus: Surplus,
         at: datetime,
     ) -> None:
-        """Note that an attempt was paid, and whether nobody wanted the money."""
+        """Note that an attempt was paid, and why nobody wanted the money."""
         await self._connection.execute(
             _PAY_ATTEMPT,
             {
@@ -220,15 +220,22 @@ class Payments:
             },
         )
 
-    async def succeed(
-        self, payment: Payment, transaction_id: str | None, *, method: Method, at: datetime
-    ) -> bool:
-        """Note that the whole amount was collected; False when the payment was not waiting for it."""
-        done = await self._connection.execute(
-            _SUCCEED,
-            {"payment_id": payment.payment_id, "method": method, "transaction_id": transaction_id, "at": at},
+    async def succeed(self, payment: Payment, transaction_id: str, *, method: Method, at: datetime) -> None:
+        """Note that a payment that waited for it, locked, was collected whole."""
+        await self._connection.execute(_SUCCEED, _success(payment, transaction_id, method, at))
+
+    async def succeed_by_attempt(
+        self, payment: Payment, attempt: Attempt, transaction_id: str, *, at: datetime
+    ) -> None:
+        """Note that a payment that waited for it, locked, was collected whole by an attempt."""
+        paid = {
+            "out_trade_no": attempt.out_trade_no,
+            "paid_fen": payment.amount_fen,
+            "surplus_reason": None,
+        }
+        await self._connection.execute(
+            _SUCCEED_BY_ATTEMPT, _success(payment, transaction_id, Method.WECHAT_PAY, at) | paid
         )
-        return done.rowcount == 1
 
     async def start_closing(self, payment: Payment, *, at: datetime) -> None:
         """From now on no prepay_id is handed out."""
@@ -250,17 +257,36 @@ class Payments:
         await self._connection.execute(_SETTLE_DISPUTE, {"payment_id": payment.payment_id, "at": at})
         return disputed_at
 
+    async def _initiate(self, payment: Payment, number: int, *, at: datetime) -> Attempt | None:
+        """Start the attempt of a number; None where there is one of that number or a later one."""
+        assert payment.order_number is not None
+        started = await self._connection.execute(
+            _INITIATE,
+            {
+                "out_trade_no": out_trade_no(payment.order_number, number),
+                "payment_id": payment.payment_id,
+                "number": number,
+                "at": at,
+                "until": at + CALL_MAY_ARRIVE_FOR,
+            },
+        )
+        return None if (row := started.one_or_none()) is None else _attempt(row)
+
     async def _locked(self, order_id: UUID) -> Payment:
         return _payment((await self._connection.execute(_LOCK, {"order_id": order_id})).one())
 
 
+def _success(payment: Payment, transaction_id: str, method: Method, at: datetime) -> dict[str, Any]:
+    return {"payment_id": payment.payment_id, "method": method, "transaction_id": transaction_id, "at": at}
+
+
 def _payment(row: Row) -> Payment:
-    said = dict(row)
+    said = {field.name: row[field.name] for field in fields(Payment)}
     method = None if said["method"] is None else Method(said["method"])
     return Payment(**{**said, "status": PaymentStatus(said["status"]), "method": method})
 
 
-def _attempt(row: Row) -> Attempt:
-    said = dict(row)
+def _attempt(row: Row, *, prefix: str = "") -> Attempt:
+    said = {field.name: row[prefix + field.name] for field in fields(Attempt)}
     surplus = None if said["surplus_reason"] is None else Surplus(said["surplus_reason"])
     return Attempt(**{**said, "status": AttemptStatus(said["status"]), "surplus_reason": surplus})

@@ -79,9 +79,7 @@ async def _succeed(
     paid_at: datetime,
     at: datetime,
 ) -> None:
-    payments = Payments(work.connection)
-    await payments.pay_attempt(attempt, transaction_id, paid_fen=payment.amount_fen, surplus=None, at=paid_at)
-    await payments.succeed(payment, transaction_id, method=Method.WECHAT_PAY, at=paid_at)
+    await Payments(work.connection).succeed_by_attempt(payment, attempt, transaction_id, at=paid_at)
     await post_receipt(
         work,
         attempt.out_trade_no,
