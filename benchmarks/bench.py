@@ -39,7 +39,7 @@ FULL = Size(
     products=1_000,
     rushes=((200, 400), (100, 5_000)),
     events=100_000,
-    starts=3,
+    starts=2,
     growth=(1_000, 100_000, 1_000_000),
 )
 QUICK = Size(

@@ -17,6 +17,7 @@ from benchmarks.works.browsing import CONCURRENCY, replay_of, searches
 from benchmarks.works.purchase import CONCURRENCY as BUYERS, Buying, rows_of, wrong_orders
 from deploy.local.postgres_roles import owner_of
 
+PAGE_ROUNDS = 2
 DATABASES = ("order", "payment", "catalog", "member", "campaign", "analytics")
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'8GB'"}
 """While rows are made by the million nothing needs to survive a power cut."""
@@ -70,7 +71,7 @@ async def _among_products(bench: Bench) -> None:
         bench.say(f"growth: {count:,} products are there")
         for work, paths in works.items():
             plan = await replay_of(shop.url, paths, concurrency=CONCURRENCY, seconds=bench.size.seconds)
-            rounds = [await play(plan, shop.cpu_seconds) for _ in range(bench.size.rounds)]
+            rounds = [await play(plan, shop.cpu_seconds) for _ in range(PAGE_ROUNDS)]
             name = f"{work} at {size:,} products"
             bench.results.compare(name, {SHOP: rounds})
             curves[work][size] = _cpu(rounds)
