@@ -21,7 +21,7 @@ from tests.support.statements import pages_touched
 MANY = 20_000
 FIRST_AT = datetime(2026, 1, 1, tzinfo=UTC)
 DEALER, SHOPPER = UUID(int=7), UUID(int=8)
-MOST_PAGES = 150
+MOST_PAGES = 60
 """Of the 4,000 and more that the orders and their indexes lie on."""
 
 _FILL = """
