@@ -1,7 +1,7 @@
 """Lists of orders among many: what they find, and that what they cost does not grow with what they leave out."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -59,8 +59,10 @@ async def many() -> AsyncIterator[ManyOrders]:
         await connection.execute(text(_FILL), values)
         await connection.execute(text("ANALYZE orders"))
     await owner.dispose()
-    async with kernel_engine(urls, name="order") as engine, reading(engine) as connection:
-        orders = await all_orders(connection, OrderFilter(), after=None, limit=MANY)
+    async with kernel_engine(urls, name="order") as engine:
+        async with reading(engine) as connection:
+            orders = await all_orders(connection, OrderFilter(), after=None, limit=MANY + 1)
+        assert len(orders) == MANY
         yield ManyOrders(engine, sorted(orders, key=lambda each: (each.placed_at, each.id), reverse=True))
 
 
@@ -68,26 +70,29 @@ def at(*, minute: int) -> datetime:
     return FIRST_AT + timedelta(minutes=minute)
 
 
-PERIOD = {"placed_from": at(minute=2_000), "placed_before": at(minute=2_060)}
+def within_an_hour(wanted: OrderFilter) -> OrderFilter:
+    return replace(wanted, placed_from=at(minute=2_000), placed_before=at(minute=2_060))
+
+
 FILTERS = [
     OrderFilter(),
     OrderFilter(placed_before=at(minute=500)),
     OrderFilter(placed_from=at(minute=9_000)),
-    OrderFilter(**PERIOD),
+    within_an_hour(OrderFilter()),
     OrderFilter(placed_from=at(minute=90_000)),
     OrderFilter(status=OrderStatus.COMPLETED),
     OrderFilter(status=OrderStatus.PAID),
     OrderFilter(status=OrderStatus.PARTLY_SHIPPED),
-    OrderFilter(status=OrderStatus.COMPLETED, **PERIOD),
-    OrderFilter(status=OrderStatus.PENDING_PAY, **PERIOD),
+    within_an_hour(OrderFilter(status=OrderStatus.COMPLETED)),
+    within_an_hour(OrderFilter(status=OrderStatus.PENDING_PAY)),
     OrderFilter(member_id=SHOPPER),
     OrderFilter(member_id=DEALER),
-    OrderFilter(member_id=DEALER, **PERIOD),
+    within_an_hour(OrderFilter(member_id=DEALER)),
     OrderFilter(member_id=DEALER, status=OrderStatus.CLOSED),
     OrderFilter(member_id=DEALER, status=OrderStatus.PAID),
-    OrderFilter(member_id=DEALER, status=OrderStatus.CLOSED, **PERIOD),
+    within_an_hour(OrderFilter(member_id=DEALER, status=OrderStatus.CLOSED)),
     OrderFilter(order_number="N4001"),
-    OrderFilter(order_number="N4001", member_id=SHOPPER, status=OrderStatus.COMPLETED, **PERIOD),
+    within_an_hour(OrderFilter(order_number="N4001", member_id=SHOPPER, status=OrderStatus.COMPLETED)),
     OrderFilter(order_number="N4001", member_id=DEALER),
     OrderFilter(order_number="N4001", placed_before=at(minute=2_000)),
 ]
