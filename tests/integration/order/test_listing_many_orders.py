@@ -147,13 +147,13 @@ async def test_a_members_own_list_leaves_out_what_never_came_to_be(many: ManyOrd
     expected = many.those(wanted=lambda order: order.member_id == DEALER and order.close_reason != "refused")
     async with reading(many.engine) as connection:
         with pages_touched(many.engine) as touched:
-            first = await orders_of_member(connection, DEALER, status=None, after=None, limit=100)
+            first = await orders_of_member(connection, DEALER, status=None, after=None, limit=50)
             after = cursor(first[-1].placed_at, first[-1].id)
-            second = await orders_of_member(connection, DEALER, status=None, after=after, limit=100)
+            second = await orders_of_member(connection, DEALER, status=None, after=after, limit=50)
         closed = await orders_of_member(
             connection, DEALER, status=OrderStatus.CLOSED, after=None, limit=2_000
         )
-    assert [order.id for order in first + second] == expected[:200]
+    assert [order.id for order in first + second] == expected[:100]
     assert max(touched) <= MOST_PAGES, touched
     assert [order.id for order in closed] == many.those(
         wanted=lambda order: order.id in set(expected) and order.status is OrderStatus.CLOSED
