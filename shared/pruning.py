@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -59,6 +59,18 @@ _MARK_CLAIMS = text(_MARK.format(oldest="SELECT event_id FROM inbox WHERE reacti
 
 
 @dataclass(frozen=True, slots=True)
+class OldRows:
+    """Rows that are forgotten by their age alone: how long they are kept, and the statement that deletes the oldest.
+
+    It deletes at most ``:most`` rows older than ``:kept``, and tells how many there were and ``:after``.
+    """
+
+    what: str
+    kept: timedelta
+    delete: TextClause
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """How long what was sent and claimed is kept, and how long answers under a key."""
 
@@ -67,12 +79,15 @@ class Kept:
 
 
 class Pruner:
-    """Prunes one service's database; any number of them may run beside each other."""
+    """Prunes one service's database, ``own`` rows of it too; any number of them may run beside each other."""
 
-    def __init__(self, engine: AsyncEngine, reactions: Sequence[str], kept: Kept) -> None:
+    def __init__(
+        self, engine: AsyncEngine, reactions: Sequence[str], kept: Kept, own: Sequence[OldRows] = ()
+    ) -> None:
         self._engine = engine
         self._reactions = reactions
         self._kept = kept
+        self._old_rows = (OldRows(KEYS, kept.answers, _OLD_KEYS), *own)
 
     async def run(self) -> None:
         """Prune every quarter of an hour until cancelled."""
@@ -87,7 +102,9 @@ class Pruner:
         """One pass: delete what an earlier one marked, then mark anew; returns how many rows of what are gone."""
         async with committing_each(self._engine) as connection:
             ripe = {row.what: row.below for row in await connection.execute(_RIPE)}
-        gone = {KEYS: await self._delete(KEYS, _OLD_KEYS, {"kept": self._kept.answers})}
+        gone = {
+            old.what: await self._delete(old.what, old.delete, {"kept": old.kept}) for old in self._old_rows
+        }
         if OUTBOX in ripe:
             below = ripe[
                 OUTBOX

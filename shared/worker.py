@@ -16,7 +16,7 @@ from shared.messaging.reactions import Reaction, Reactions
 from shared.messaging.relay import Relay
 from shared.messaging.stalled import StalledEvents
 from shared.messaging.transport import Transport, TransportUnavailable
-from shared.pruning import Pruner
+from shared.pruning import OldRows, Pruner
 from shared.resources import Resources
 from shared.timers.loop import Run, TimerLoop, Timers
 
@@ -42,6 +42,7 @@ class Worker:
         reactions: Sequence[Reactions] = (),
         timers: Sequence[Timers[R]] = (),
         loops: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+        forgets: Sequence[OldRows] = (),
     ) -> None:
         self.resources = resources
         self._transport = transport
@@ -53,7 +54,7 @@ class Worker:
         kinds: dict[str, Run[R]] = {kind: run for group in timers for kind, run in group.all.items()}
         self.timer_loop: TimerLoop[Any] = TimerLoop(resources.engine, resources.clock, resources, kinds)
         self._relay = Relay(resources.engine, transport)
-        self._pruner = Pruner(resources.engine, list(self._consumers), resources.kept)
+        self.pruner = Pruner(resources.engine, list(self._consumers), resources.kept, forgets)
         self._loops = loops or {}
 
     async def bind(self) -> None:
@@ -75,7 +76,7 @@ class Worker:
             "timers": self.timer_loop.run,
             "retries": self._retry_stalled,
             "backlog": self._show_backlog,
-            "pruning": self._pruner.run,
+            "pruning": self.pruner.run,
             **self._loops,
         }
 

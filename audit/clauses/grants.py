@@ -21,6 +21,8 @@ APPEND_ONLY = {
         "security_events",
         "journals",
         "journal_entries",
+        "ledger_seals",
+        "carried_balances",
         "reconciliation_closings",
         "share_rules",
         "share_rule_parts",

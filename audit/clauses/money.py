@@ -7,6 +7,7 @@ import orjson
 
 from audit.books import Books, Row, in_scope, lines
 from audit.clause import Clause, Finding, Group, Kind, finding, require_running, sql
+from audit.clauses.balances import M6_CARRIED
 from audit.clauses.grants import GRANTS
 from audit.clauses.orders import EVER_PAID, NEXT, ORDERS
 from audit.clauses.provider import M7, M9
@@ -282,7 +283,7 @@ async def _chain(books: Books) -> AsyncIterator[Finding]:
         previous = row["hash"]
     async for row in books.rows("payment", _LEFT_OPEN, number=verified):
         yield finding("M6.chain", "sealed", "in no seal", journal_id=row["journal_id"])
-    books.learned["carried"] = {"seal": (number, previous)}
+    books.learned.setdefault("carried", {})["seal"] = (number, previous)
 
 
 M6_CHAIN = Clause(
@@ -346,4 +347,4 @@ M10 = sql(
     group=Group.ORDERS,
 )
 
-CLAUSES = (M1, M2, M3, M4, M5, M6_BALANCE, M6_ONCE, M6_ROWS, GRANTS, M6_CHAIN, M7, M8, M9, M10)
+CLAUSES = (M1, M2, M3, M4, M5, M6_BALANCE, M6_ONCE, M6_ROWS, GRANTS, M6_CHAIN, M6_CARRIED, M7, M8, M9, M10)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends
@@ -25,6 +26,7 @@ class CatalogResources(Resources):
     """The common parts, the memory of what people search for, what they found just now, and who waits for a SKU."""
 
     search_log: SearchLog
+    searches_kept: timedelta
     found_pages: Fresh[FoundPage]
     hot_words: HotWords
     hot_stock: HotStock
@@ -41,6 +43,7 @@ async def open_resources(
             yield CatalogResources(
                 **opened.common(),
                 search_log=search_log,
+                searches_kept=timedelta(days=settings.searches_kept_days),
                 found_pages=Fresh(),
                 hot_words=HotWords(),
                 hot_stock=HotStock(opened.engine),

@@ -3,6 +3,7 @@
 from services.catalog.imports.timers import timers as imports
 from services.catalog.products.reactions import reactions as products
 from services.catalog.resources import CatalogResources, open_resources
+from services.catalog.search.log import old_searches
 from services.catalog.search.timers import timers as search
 from services.catalog.settings import Settings
 from services.catalog.stock.reactions import reactions as stock
@@ -15,7 +16,13 @@ REACTIONS = (stock, products)
 
 def create_worker(resources: CatalogResources, transport: Transport) -> Worker:
     """Everything of the catalog service that happens without a request."""
-    return Worker(resources, transport, reactions=REACTIONS, timers=[search, imports])
+    return Worker(
+        resources,
+        transport,
+        reactions=REACTIONS,
+        timers=[search, imports],
+        forgets=[old_searches(resources.searches_kept)],
+    )
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ _OLD = "now() - interval '2 days'"
 _UNSEALED = (
     "ALTER TABLE journals DISABLE TRIGGER USER",
     "UPDATE journals SET seal_number = NULL",
+    "DELETE FROM carried_balances",
     "DELETE FROM ledger_seals",
 )
 """The lie is told before the books are sealed: afterwards the chain of seals would tell on it too."""
@@ -128,8 +129,31 @@ CORRUPTIONS: Mapping[str, tuple[Corruption, ...]] = {
             "INSERT INTO ledger_seals SELECT 1, 1, '', 'a hash of nothing', now()",
         ),
     ),
+    "M6.carried": (
+        lie(
+            "payment",
+            "UPDATE carried_balances SET balance_fen = balance_fen + 1 WHERE (seal_number, account) ="
+            " (SELECT seal_number, account FROM carried_balances ORDER BY seal_number DESC, account LIMIT 1)",
+        ),
+        lie(
+            "payment",
+            "UPDATE carried_balances SET balance_fen = balance_fen + 1 WHERE (seal_number, account) ="
+            " (SELECT seal_number, account FROM carried_balances ORDER BY seal_number, account LIMIT 1)",
+            findings=2,
+        ),
+        lie(
+            "payment",
+            "DELETE FROM carried_balances WHERE (seal_number, account) ="
+            " (SELECT seal_number, account FROM carried_balances ORDER BY seal_number DESC, account LIMIT 1)",
+        ),
+        lie(
+            "payment",
+            "INSERT INTO carried_balances SELECT max(seal_number), 'nobodys', 0 FROM carried_balances",
+        ),
+    ),
     "M6.grants": (
         lie("payment", "GRANT UPDATE ON journals TO payment"),
+        lie("payment", "GRANT UPDATE ON carried_balances TO payment"),
         lie("member", "GRANT DELETE ON inbox TO PUBLIC"),
     ),
     "M7": (

@@ -28,7 +28,7 @@ LIES = {
     ),
     "E4": lie(
         "order",
-        "UPDATE outbox SET subject = gen_random_uuid()"
+        "UPDATE outbox SET subject = 'ffffffff-0000-7000-8000-000000000001'"
         " WHERE id = (SELECT max(id) FROM outbox WHERE type = 'order.paid.v1')",
         findings=2,
     ),

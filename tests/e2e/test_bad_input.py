@@ -27,6 +27,7 @@ KEEPERS = ("gateway", "catalog", "order", "payment", "member", "campaign")
 MOVING = {
     "inbox",
     "ledger_seals",  # made every few seconds, as is the journals' column that names them
+    "carried_balances",
     "outbox",
     "rate_limits",
     "timers",

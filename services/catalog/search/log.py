@@ -5,7 +5,7 @@ import logging
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,6 +16,7 @@ from services.catalog.search.terms import SuggestionTerms
 from services.catalog.search.words import MAX_QUERY, normalised
 from shared.clock import shop_day
 from shared.database import begin
+from shared.pruning import OldRows
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,15 @@ _FORGET_OLD = text(f"""
         FROM search_history WHERE member_id = ANY(:member_ids)) o
      WHERE h.member_id = o.member_id AND h.query = o.query AND o.place > {REMEMBERED}""")
 
+_FORGET_COUNTS = text("""
+    WITH old AS MATERIALIZED (
+      SELECT searched_on, query FROM search_queries WHERE searched_on < CAST(now() - CAST(:kept AS interval) AS date)
+       ORDER BY searched_on, query LIMIT :most
+    ), gone AS (
+      DELETE FROM search_queries q USING old WHERE q.searched_on = old.searched_on AND q.query = old.query
+    )
+    SELECT count(*), CAST(:after AS uuid) FROM old""")
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -50,6 +60,11 @@ class _Waiting:
     searches: Counter[str] = field(default_factory=Counter)
     results: dict[str, int] = field(default_factory=dict)
     members: dict[tuple[UUID, str], None] = field(default_factory=dict)
+
+
+def old_searches(kept: timedelta) -> OldRows:
+    """The counts of searches that are forgotten, by their shop day: what is asked for changes with the season."""
+    return OldRows("search_queries", kept, _FORGET_COUNTS)
 
 
 class SearchLog:

@@ -19,7 +19,7 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.callers import Member
 from shared.http.idempotency import Idempotent
-from shared.http.paging import After, Limit, Page, before_id, page_of
+from shared.http.paging import After, Limit, Page, page_of
 from shared.http.work import Now
 
 router = service_router("/orders", tags=["orders"])
@@ -50,11 +50,11 @@ async def list_orders(
     """The caller's orders, latest first."""
     async with reading(resources.engine) as connection:
         orders = await orders_of_member(
-            connection, caller.member_id, status=status, before=before_id(after), limit=limit + 1
+            connection, caller.member_id, status=status, after=after, limit=limit + 1
         )
         lines = await lines_of(connection, orders)
     items = [OrderView.of(order, lines[order.id]) for order in orders]
-    return page_of(items, limit, place=lambda each: each.order_id)
+    return page_of(items, limit, place=lambda each: (each.placed_at, each.order_id))
 
 
 @router.get("/{order_id}")

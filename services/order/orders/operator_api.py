@@ -14,7 +14,7 @@ from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Instant
 from shared.http.callers import AnyOperator
-from shared.http.paging import After, Limit, Page, before_id, page_of
+from shared.http.paging import After, Limit, Page, page_of
 
 router = service_router("/operator/orders", tags=["orders"])
 
@@ -40,10 +40,10 @@ async def list_orders(
         placed_before=placed_before,
     )
     async with reading(resources.engine) as connection:
-        orders = await all_orders(connection, wanted, before=before_id(after), limit=limit + 1)
+        orders = await all_orders(connection, wanted, after=after, limit=limit + 1)
         lines = await lines_of(connection, orders)
     items = [OperatorOrderView(**told(order, lines[order.id]), member_id=order.member_id) for order in orders]
-    return page_of(items, limit, place=lambda each: each.order_id)
+    return page_of(items, limit, place=lambda each: (each.placed_at, each.order_id))
 
 
 @router.get("/{order_id}")

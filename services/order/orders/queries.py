@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,26 +11,33 @@ from sqlalchemy import text
 from services.order.orders.domain import BoughtLine, Order, OrderStatus
 from services.order.orders.storage import to_order
 from shared.connection import Connection
+from shared.http.paging import instant, place_after
 from shared.http.problems import NotFound
 
 _ORDER = ", ".join(field.name for field in fields(Order))
 _LINE = ", ".join(field.name for field in fields(BoughtLine))
 
 _STATUS = text("SELECT status FROM orders WHERE id = :order_id AND member_id = :member_id")
+_SOUGHT = (
+    "status = ANY(:statuses) AND placed_at >= coalesce(CAST(:placed_from AS timestamptz), '-infinity')"
+    " AND (placed_at, id) < (coalesce(CAST(:before_at AS timestamptz), 'infinity'), :before_id)"
+    " ORDER BY placed_at DESC, id DESC LIMIT :limit"
+)
 _OF_MEMBER = text(
-    f"SELECT {_ORDER} FROM orders WHERE member_id = :member_id"
-    " AND (CAST(:status AS text) IS NULL OR status = :status)"
-    " AND id < :before AND status <> 'creating' AND close_reason IS DISTINCT FROM 'refused'"
-    " AND close_reason IS DISTINCT FROM 'unavailable' ORDER BY id DESC LIMIT :limit"
+    f"SELECT {_ORDER} FROM orders WHERE member_id = :member_id AND close_reason IS DISTINCT FROM 'refused'"
+    f" AND close_reason IS DISTINCT FROM 'unavailable' AND {_SOUGHT}"
 )
-_ALL = text(
-    f"SELECT {_ORDER} FROM orders WHERE (CAST(:status AS text) IS NULL OR status = :status)"
-    " AND (CAST(:member_id AS uuid) IS NULL OR member_id = :member_id)"
-    " AND (CAST(:order_number AS text) IS NULL OR order_number = :order_number)"
-    " AND (CAST(:placed_from AS timestamptz) IS NULL OR placed_at >= :placed_from)"
-    " AND (CAST(:placed_before AS timestamptz) IS NULL OR placed_at < :placed_before)"
-    " AND id < :before ORDER BY id DESC LIMIT :limit"
+_BY_NUMBER = text(
+    f"SELECT {_ORDER} FROM orders WHERE order_number = :order_number"
+    f" AND (CAST(:member_id AS uuid) IS NULL OR member_id = :member_id) AND {_SOUGHT}"
 )
+_BY_MEMBER = text(f"SELECT {_ORDER} FROM orders WHERE member_id = :member_id AND {_SOUGHT}")
+_BY_STATUS = text(
+    f"SELECT {_ORDER} FROM unnest(CAST(:statuses AS text[])) AS wanted CROSS JOIN LATERAL"
+    f" (SELECT {_ORDER} FROM orders WHERE status = wanted AND {_SOUGHT}) AS found"
+    " ORDER BY placed_at DESC, id DESC LIMIT :limit"
+)
+"""The latest of each state, merged: one index serves one state, all of them, and any period."""
 _LINES = text(
     f"SELECT order_id, {_LINE} FROM order_lines WHERE order_id = ANY(:order_ids) ORDER BY order_id, id"
 )
@@ -55,23 +63,49 @@ async def status_of(connection: Connection, order_id: UUID, *, member_id: UUID) 
 
 
 async def orders_of_member(
-    connection: Connection,
-    member_id: UUID,
-    *,
-    status: OrderStatus | None,
-    before: UUID,
-    limit: int,
+    connection: Connection, member_id: UUID, *, status: OrderStatus | None, after: str | None, limit: int
 ) -> list[Order]:
-    """The member's orders that came to be, latest first."""
-    asked = {"member_id": member_id, "status": status, "before": before, "limit": limit}
-    return [to_order(row) for row in await connection.execute(_OF_MEMBER, asked)]
-
-
-async def all_orders(connection: Connection, wanted: OrderFilter, *, before: UUID, limit: int) -> list[Order]:
-    """The orders an operator looks for, latest first."""
-    asked = {field.name: getattr(wanted, field.name) for field in fields(OrderFilter)}
-    rows = await connection.execute(_ALL, {**asked, "before": before, "limit": limit})
+    """The member's orders that came to be, latest first; raises UnknownCursor."""
+    wanted = OrderFilter(member_id=member_id, status=status)
+    asked = _asked(wanted, after, limit)
+    asked["statuses"] = [each for each in asked["statuses"] if each is not OrderStatus.CREATING]
+    rows = await connection.execute(_OF_MEMBER, asked)
     return [to_order(row) for row in rows]
+
+
+async def all_orders(
+    connection: Connection, wanted: OrderFilter, *, after: str | None, limit: int
+) -> list[Order]:
+    """The orders an operator looks for, latest first; raises UnknownCursor.
+
+    Each way goes by an index as far as its page: nothing grows with the orders of others, nor with those placed since.
+    """
+    statement = _BY_STATUS
+    if wanted.order_number is not None:
+        statement = _BY_NUMBER
+    elif wanted.member_id is not None:
+        statement = _BY_MEMBER
+    rows = await connection.execute(statement, _asked(wanted, after, limit))
+    return [to_order(row) for row in rows]
+
+
+def _asked(wanted: OrderFilter, after: str | None, limit: int) -> dict[str, Any]:
+    """The values of a page: it lies before the cursor and before the period's end, whichever comes first."""
+    ends: list[tuple[datetime, UUID]] = []
+    if wanted.placed_before is not None:
+        ends.append((wanted.placed_before, UUID(int=0)))
+    if (place := place_after(after, instant, UUID)) is not None:
+        ends.append((place[0], place[1]))
+    before_at, before_id = min(ends, default=(None, UUID(int=0)))
+    return {
+        "statuses": list(OrderStatus) if wanted.status is None else [wanted.status],
+        "member_id": wanted.member_id,
+        "order_number": wanted.order_number,
+        "placed_from": wanted.placed_from,
+        "before_at": before_at,
+        "before_id": before_id,
+        "limit": limit,
+    }
 
 
 async def lines_of(connection: Connection, orders: Sequence[Order]) -> dict[UUID, list[BoughtLine]]:

@@ -47,7 +47,7 @@ _QUOTE = text("SELECT quote FROM orders WHERE id = :id")
 _ADDRESS = text("SELECT address_sealed FROM orders WHERE id = :id")
 _LAST_SENT_TO = text(
     "SELECT id, address_sealed FROM orders WHERE member_id = :member_id AND address_id = :address_id"
-    " ORDER BY id DESC LIMIT 1"
+    " ORDER BY placed_at DESC, id DESC LIMIT 1"
 )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.payment.ledger.balances import CARRY_JOURNALS, carry
 from services.payment.resources import PaymentResources
 from shared.audit_log import chain_hash
 from shared.database import UnitOfWork, begin
@@ -68,12 +69,14 @@ async def seal(work: UnitOfWork, *, at: datetime) -> int:
 
 
 async def keep_sealed(resources: PaymentResources) -> None:
-    """Seal for ever; a database that is away is waited for."""
+    """Seal for ever, and carry the balances along; a database that is away is waited for."""
     while True:
         try:
             async with begin(resources.engine) as work:
-                sealed = await seal(work, at=resources.clock.now())
+                has_more = await seal(work, at=resources.clock.now()) == BATCH
+            async with begin(resources.engine) as work:
+                has_more |= await carry(work, journals=CARRY_JOURNALS)
         except (SQLAlchemyError, OSError):
-            sealed = 0
-        if sealed < BATCH:
+            has_more = False
+        if not has_more:
             await asyncio.sleep(SEAL_SECONDS)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Query
 
+from services.payment.ledger.balances import balances
 from services.payment.payments import queries
 from services.payment.payments.domain import PaymentStatus, Surplus
 from services.payment.refunds.domain import RefundStatus
@@ -202,5 +203,5 @@ async def list_surplus_payments(
 async def show_cash_accounts(caller: BooksReader, resources: Own) -> CashAccountsView:
     """What each account of the cash books holds."""
     async with reading(resources.engine) as connection:
-        rows = await queries.balances(connection)
+        rows = await balances(connection)
     return CashAccountsView(items=[CashAccountView(**row) for row in rows])

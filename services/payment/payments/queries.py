@@ -51,9 +51,6 @@ _SURPLUS = text(
     " AND (CAST(:refund_status AS text) IS NULL OR r.status = :refund_status)"
     " ORDER BY r.refund_id DESC LIMIT :limit"
 )
-_BALANCES = text(
-    "SELECT account, sum(amount_fen)::bigint AS balance_fen FROM journal_entries GROUP BY account ORDER BY account"
-)
 
 
 async def list_payments(
@@ -93,8 +90,3 @@ async def payment_of(connection: Connection, order_id: UUID) -> dict[str, Any] |
         rows = await connection.execute(statement, {"payment_id": row.payment_id})
         found[name] = [dict(each) for each in rows]
     return found
-
-
-async def balances(connection: Connection) -> list[dict[str, Any]]:
-    """What each account of the cash books holds, in fen; they sum to zero (P10)."""
-    return [dict(row) for row in await connection.execute(_BALANCES)]

@@ -17,7 +17,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.configuration import configure
-from services.analytics.facts.buffer import FactBuffer
+from services.analytics.facts.buffer import FactBuffer, emptying
 from services.analytics.facts.domain import Fact, facts_of
 from services.analytics.facts.engine import FactsEngine, FactsUnavailable
 from services.analytics.facts.owner import Facts
@@ -27,6 +27,7 @@ from shared.events import EVENT_TYPES, MemberRegistered, OrderLine, OrderPaid
 from shared.ids import new_id
 from tests.integration.analytics.conftest import Analytics, at, paid, placed
 from tests.support.databases import fresh_databases
+from tests.support.statements import pages_touched
 from tests.support.wechat import WeChat
 
 NOW = datetime(2030, 1, 5, 4, tzinfo=UTC)
@@ -83,6 +84,20 @@ async def test_facts_wait_until_they_are_many_or_the_engine_is_up(home: Home) ->
     assert (await facts.flush_if_due(), await home.waiting()) == (1, 0)
     async with facts:
         assert await facts.query(COUNT, {}) == [{"rows": 11, "ids": 11}]
+
+
+async def test_looking_whether_facts_wait_does_not_read_the_pages_of_those_that_have_gone(home: Home) -> None:
+    for _ in range(4):
+        await home.add(5_000)
+    async with emptying(home.database) as buffer:
+        while facts := await buffer.oldest(5_000):
+            await buffer.forget(facts)
+    owner = home.owner(buffer_rows=5_000)
+    assert await owner.flush_if_due() == 0
+    with pages_touched(home.database) as touched:
+        assert await owner.flush_if_due() == 0
+    assert len(touched) == 1
+    assert touched[0] <= 100, "20,000 facts lie on 500 pages and more"
 
 
 async def test_a_fact_that_the_engine_has_is_not_inserted_again(home: Home) -> None:

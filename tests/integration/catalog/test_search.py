@@ -12,6 +12,7 @@ from sqlalchemy import text
 from services.catalog import fresh
 from services.catalog.fresh import FRESH_SECONDS
 from services.catalog.resources import CatalogResources
+from shared import pruning
 from shared.ids import new_id
 from tests.integration.catalog.goods import Catalog, paid
 
@@ -265,6 +266,30 @@ async def test_searches_become_hot_words_history_and_a_list_of_what_was_not_foun
     assert (await member.delete("catalog", "/search/history")).status_code == 204
     mine = (await member.get("catalog", "/search/suggestions", params={"q": vain[0]})).json()["items"]
     assert {"term": vain, "kind": "history"} not in mine
+
+
+async def test_it_is_forgotten_in_time_what_people_searched_for(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "BATCH", 3)
+    word = _word()
+    held = catalog.shop.platform.resources["catalog"]
+    assert isinstance(held, CatalogResources)
+    kept_days = held.searches_kept.days
+    for days_ago in (0, 8, kept_days - 2, *range(kept_days + 2, kept_days + 9)):
+        await catalog.execute(
+            "INSERT INTO search_queries VALUES (current_date - CAST(:days_ago AS integer), :query, 1, 0)",
+            days_ago=days_ago,
+            query=word,
+        )
+    assert await catalog.shop.platform.workers["catalog"].pruner.prune() == {
+        "idempotency_keys": 0,
+        "search_queries": 7,
+    }
+    left = await catalog.execute(
+        "SELECT current_date - searched_on FROM search_queries WHERE query = :query ORDER BY 1", query=word
+    )
+    assert [row[0] for row in left] == [0, 8, kept_days - 2]
 
 
 @pytest.mark.parametrize(
