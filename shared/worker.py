@@ -82,7 +82,11 @@ class Worker:
     def _consuming(self, reaction: Reaction) -> Callable[[], Awaitable[None]]:
         async def consume() -> None:
             await self._transport.bind(reaction.name, [type_.type for type_ in reaction.types])
-            await self._transport.consume(reaction.name, self._consumers[reaction.name].handle)
+            await self._transport.consume(
+                reaction.name,
+                self._consumers[reaction.name].handle,
+                linger_seconds=reaction.linger_seconds,
+            )
 
         return consume
 

@@ -46,7 +46,7 @@ class Recorded:
         self.published += packs
         return await self._transport.publish(packs)
 
-    async def consume(self, queue: str, handler: Handler) -> None:
+    async def consume(self, queue: str, handler: Handler, *, linger_seconds: float = 0.0) -> None:
         async def noting(deliveries: Sequence[Delivery]) -> None:
             self.delivered += deliveries
             await handler(deliveries)
