@@ -94,6 +94,7 @@ class UnitOfWork:
         for act in self._after_commit:
             act()
         self.outbox.wake()
+        self.timers.wake()
 
 
 @asynccontextmanager

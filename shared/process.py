@@ -23,7 +23,7 @@ from shared.http.problems import install_problem_handlers
 from shared.http.protocol import GuardedProtocol
 from shared.http.readiness import Readiness
 from shared.logging import configure_logging
-from shared.messaging.relay import Relay
+from shared.messaging.relay import WIDE_NET_SECONDS, Relay
 from shared.messaging.transport import Transport
 from shared.messaging.transports import open_transport
 from shared.resources import Resources
@@ -69,7 +69,8 @@ def serve(
             await prepare(resources, migrations=_migrations(settings_class))
             prepared.set()
             if not transport.exclusive:
-                await kept_running("relay", Relay(resources.engine, transport).run)
+                relay = Relay(resources.engine, transport, net_seconds=WIDE_NET_SECONDS)
+                await kept_running("relay", relay.run)
 
         async with (
             open_resources(settings) as resources,

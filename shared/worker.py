@@ -22,7 +22,7 @@ from shared.timers.loop import Run, TimerLoop, Timers
 
 log = logging.getLogger(__name__)
 
-RETRY_POLL_SECONDS = 0.5
+RETRY_POLL_SECONDS = 1.0
 BACKLOG_SECONDS = 15.0
 RESTART_SECONDS = 1.0
 APART_SECONDS = 0.05
