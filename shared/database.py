@@ -98,6 +98,7 @@ class UnitOfWork:
         for act in self._after_commit:
             act()
         self.outbox.wake()
+        self.timers.wake()
 
 
 @asynccontextmanager

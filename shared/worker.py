@@ -22,7 +22,7 @@ from shared.timers.loop import Run, TimerLoop, Timers
 
 log = logging.getLogger(__name__)
 
-RETRY_POLL_SECONDS = 0.5
+RETRY_POLL_SECONDS = 1.0
 BACKLOG_SECONDS = 15.0
 RESTART_SECONDS = 1.0
 APART_SECONDS = 0.05
@@ -83,7 +83,11 @@ class Worker:
     def _consuming(self, reaction: Reaction) -> Callable[[], Awaitable[None]]:
         async def consume() -> None:
             await self._transport.bind(reaction.name, [type_.type for type_ in reaction.types])
-            await self._transport.consume(reaction.name, self._consumers[reaction.name].handle)
+            await self._transport.consume(
+                reaction.name,
+                self._consumers[reaction.name].handle,
+                linger_seconds=reaction.linger_seconds,
+            )
 
         return consume
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import text
 
 from chaos.bugs.registry import bug
-from services.member.order_rewards.storage import OrderRewards
+from services.member.order_rewards import storage as rewards
 from shared.database import UnitOfWork, begin, committing_each
 from shared.events.base import Event
 from shared.messaging.inbox import Inbox
@@ -32,9 +32,10 @@ _NEWER = text(
 )
 
 
-async def _always_new(self: OrderRewards, reward: object, *, at: datetime) -> bool:
-    """Nobody looks whether the order was rewarded before."""
-    return True
+_OPENED_AGAIN = text(
+    rewards._OPEN.text.replace("DO NOTHING", "DO UPDATE SET settled_at = excluded.settled_at")
+)
+"""Nobody looks whether the order was rewarded before."""
 
 
 @bug(bites_in="delivered_twice", caught_by="points-add-up")
@@ -45,7 +46,7 @@ def no_inbox() -> Iterator[None]:
     async def claim(self: Inbox, reaction: str, event_ids: Sequence[UUID]) -> set[UUID]:
         return set(event_ids)
 
-    with patch.object(Inbox, "claim", claim), patch.object(OrderRewards, "add", _always_new):
+    with patch.object(Inbox, "claim", claim), patch.object(rewards, "_OPEN", _OPENED_AGAIN):
         yield
 
 
@@ -53,7 +54,7 @@ def no_inbox() -> Iterator[None]:
 @contextmanager
 def rewards_without_a_unique_source() -> Iterator[None]:
     """An order is rewarded whenever it is said to be paid."""
-    with patch.object(OrderRewards, "add", _always_new):
+    with patch.object(rewards, "_OPEN", _OPENED_AGAIN):
         yield
 
 
@@ -112,7 +113,7 @@ def announced_after_the_commit() -> Iterator[None]:
     waiting: WeakKeyDictionary[Outbox, list[tuple[tuple[Event, ...], datetime]]] = WeakKeyDictionary()
     writing: set[asyncio.Task[None]] = set()
 
-    async def remember(self: Outbox, *events: Event, at: datetime) -> list[UUID]:
+    async def remember(self: Outbox, *events: Event, at: datetime, **_: object) -> list[UUID]:
         waiting.setdefault(self, []).append((events, at))
         return []
 

@@ -1,7 +1,7 @@
 """Bugs of limited things: stock, coupons, keys."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -113,11 +113,16 @@ def coupon_read_then_locked() -> Iterator[None]:
         await asyncio.sleep(A_MOMENT)
         return None if row is None else _coupon(row)
 
-    async def write(self: Coupons, order_id: UUID, step: Step, *, at: datetime) -> Coupon:
+    async def write(
+        self: Coupons, order_ids: Collection[UUID], step: Step, *, at: datetime
+    ) -> dict[UUID, Coupon]:
         state = MOVES[step][1]
-        holder = order_id if state in (CouponState.LOCKED, CouponState.USED) else None
-        values = {"order_id": order_id, "state": state, "holder": holder}
-        return _coupon((await self._connection.execute(_MOVE, values)).one())
+        moved = {}
+        for order_id in order_ids:
+            holder = order_id if state in (CouponState.LOCKED, CouponState.USED) else None
+            values = {"order_id": order_id, "state": state, "holder": holder}
+            moved[order_id] = _coupon((await self._connection.execute(_MOVE, values)).one())
+        return moved
 
     with patch.object(Coupons, "lock", look), patch.object(Coupons, "move", write):
         yield

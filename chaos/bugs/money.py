@@ -1,6 +1,6 @@
 """Bugs of money: given back twice, never, or to nobody."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -79,7 +79,7 @@ def late_payment_kept() -> Iterator[None]:
 @contextmanager
 def late_payment_revives_the_order() -> Iterator[None]:
     """Whoever pays has bought, closed or not: the stock is long sold to others (P5)."""
-    lock_by_number, lock = Payments.lock_by_number, Orders.lock
+    lock_by_number, lock_all = Payments.lock_by_number, Orders.lock_all
 
     async def as_if_open(self: Payments, out_trade_no: str) -> tuple[Payment, Attempt] | None:
         found = await lock_by_number(self, out_trade_no)
@@ -88,13 +88,13 @@ def late_payment_revives_the_order() -> Iterator[None]:
         return replace(found[0], status=PaymentStatus.PAYING), found[1]
 
     class EveryOrderLives(Orders):
-        async def lock(self, order_id: UUID) -> Order:
-            order = await lock(self, order_id)
-            return (
-                replace(order, status=OrderStatus.PENDING_PAY)
+        async def lock_all(self, order_ids: Collection[UUID]) -> dict[UUID, Order]:
+            return {
+                id_: replace(order, status=OrderStatus.PENDING_PAY)
                 if order.status is OrderStatus.CLOSED
                 else order
-            )
+                for id_, order in (await lock_all(self, order_ids)).items()
+            }
 
     with (
         patch.object(Payments, "lock_by_number", as_if_open),

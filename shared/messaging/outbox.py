@@ -25,7 +25,7 @@ _ADD = text(
     " CAST(:envelopes AS text[]))"
 )
 
-_causes: ContextVar[Callable[[Event], UUID] | None] = ContextVar("causes", default=None)
+_following: ContextVar["_Following | None"] = ContextVar("following", default=None)
 
 Wake = Callable[[Sequence[Event]], None]
 """Is told what a transaction has announced."""
@@ -38,21 +38,38 @@ def wake_on_commit(database: str, wake: Wake) -> None:
     _wakers[database] = wake
 
 
+class _Following:
+    """Gives what a reaction announces ids that follow from the events it reacts to."""
+
+    def __init__(self, reaction: str, cause: UUID | None) -> None:
+        self._reaction, self._cause = reaction, cause
+        self._told: Counter[tuple[UUID, str]] = Counter()
+
+    def ids(self, events: Sequence[Event], causes: Sequence[UUID] | None) -> list[UUID]:
+        """The ids of events, each with its own cause unless all have the one of this block."""
+        if causes is None:
+            if self._cause is None:
+                raise ValueError(f"{self._reaction} has to say what each event follows from")
+            causes = [self._cause] * len(events)
+        return [self._next_id(event, cause) for event, cause in zip(events, causes, strict=True)]
+
+    def _next_id(self, event: Event, cause: UUID) -> UUID:
+        what = f"{self._reaction} {event.type} {getattr(event, event.subject)}"
+        self._told[cause, what] += 1
+        return derived_id(cause, f"{what} {self._told[cause, what]}")
+
+
 @contextmanager
-def caused_by(reaction: str, event_id: UUID) -> Iterator[None]:
-    """Have what is announced in this block follow from a reaction to an event."""
-    told: Counter[str] = Counter()
+def caused_by(reaction: str, event_id: UUID | None = None) -> Iterator[None]:
+    """Have what is announced in this block follow from a reaction to an event.
 
-    def next_id(event: Event) -> UUID:
-        what = f"{reaction} {event.type} {getattr(event, event.subject)}"
-        told[what] += 1
-        return derived_id(event_id, f"{what} {told[what]}")
-
-    token = _causes.set(next_id)
+    A reaction to many events at once names none here, and tells `Outbox.add` the cause of each that it announces.
+    """
+    token = _following.set(_Following(reaction, event_id))
     try:
         yield
     finally:
-        _causes.reset(token)
+        _following.reset(token)
 
 
 class Outbox:
@@ -62,13 +79,16 @@ class Outbox:
         self._connection = connection
         self._announced: list[Event] = []
 
-    async def add(self, *events: Event, at: datetime) -> list[UUID]:
-        """Announce events with this transaction; returns their ids."""
+    async def add(self, *events: Event, at: datetime, causes: Sequence[UUID] | None = None) -> list[UUID]:
+        """Announce events with this transaction; returns their ids.
+
+        In a reaction to many events `causes` are the ids of those that each of these follows from.
+        """
         if not events:
             return []
         trace = traceparent()
-        next_id = _causes.get()
-        ids = [new_id() if next_id is None else next_id(event) for event in events]
+        following = _following.get()
+        ids = [new_id() for _ in events] if following is None else following.ids(events, causes)
         envelopes = [
             encode(event, id=id_, at=at, trace=trace) for event, id_ in zip(events, ids, strict=True)
         ]

@@ -37,7 +37,8 @@ Forget = Callable[[UnitOfWork], Awaitable[None]]
 class Reaction:
     """One queue and what is done with its events; the name is ``service.verb-noun``.
 
-    One that can ``forget`` keeps a projection: what others own, in the shape that this service needs.
+    One that can ``forget`` keeps a projection: what others own, in the shape that this service needs. One that nobody waits
+    for may linger for more events, so that a few transactions do for many.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Reaction:
     handle: HandleMany
     purpose: str
     forget: Forget | None = None
+    linger_seconds: float = 0.0
 
 
 class Reactions:
@@ -71,12 +73,22 @@ class Reactions:
         return declare
 
     def on_batch(
-        self, *types: type[Event], forget: Forget | None = None
+        self, *types: type[Event], forget: Forget | None = None, linger_seconds: float = 0.0
     ) -> Callable[[HandleMany], HandleMany]:
-        """React to many events in a fixed number of statements; ``forget`` makes it a projection."""
+        """React to many events in a fixed number of statements; ``forget`` makes it a projection.
+
+        What it announces names its causes. Over a broker it waits up to ``linger_seconds`` for more events, where a moment
+        later is as good.
+        """
 
         def declare(handle: HandleMany) -> HandleMany:
-            self._declare(types, handle, handle, forget)
+            name = self._name(handle)
+
+            async def all_together(work: UnitOfWork, received: Sequence[Received[Any]]) -> None:
+                with caused_by(name):
+                    await handle(work, received)
+
+            self._declare(types, all_together, handle, forget, linger_seconds)
             return handle
 
         return declare
@@ -90,7 +102,8 @@ class Reactions:
         handle: HandleMany,
         named: Callable[..., Any],
         forget: Forget | None = None,
+        linger_seconds: float = 0.0,
     ) -> None:
         name = self._name(named)
         purpose = (named.__doc__ or "").strip().split("\n")[0]
-        self.all.append(Reaction(name, types, handle, purpose, forget))
+        self.all.append(Reaction(name, types, handle, purpose, forget, linger_seconds))

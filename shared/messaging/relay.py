@@ -25,6 +25,8 @@ PACK_BYTES = 64 * 1024
 BATCHES_IN_FLIGHT = 4
 NET_SECONDS = 1.0
 """How often to look for what nobody was woken for: a process that announces relays by itself, and may have been killed."""
+WIDE_NET_SECONDS = 15.0
+"""The same, for one below which there is another net."""
 LINGER_SECONDS = 0.2
 """So long what nobody awaits waits for more, where a pack costs more than an event: over a broker."""
 AWAITED_LINGER_SECONDS = 0.005
@@ -69,9 +71,12 @@ class _Row:
 class Relay:
     """A relay of one service: one in each process that announces, and any number of them beside each other."""
 
-    def __init__(self, engine: AsyncEngine, transport: Transport) -> None:
+    def __init__(
+        self, engine: AsyncEngine, transport: Transport, *, net_seconds: float | None = None
+    ) -> None:
         self._engine = engine
         self._transport = transport
+        self._net_seconds = net_seconds
         self._linger_seconds = 0.0 if transport.exclusive else LINGER_SECONDS
         self._work = asyncio.Event()
         self._awaited_work = asyncio.Event()
@@ -112,7 +117,7 @@ class Relay:
             task = asyncio.create_task(self._relay(rows))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
-        if len(rows) < BATCH and await _is_set(self._work, within=NET_SECONDS):
+        if len(rows) < BATCH and await _is_set(self._work, within=self._net_seconds or NET_SECONDS):
             await _is_set(self._awaited_work, within=self._linger_seconds)
             await asyncio.sleep(AWAITED_LINGER_SECONDS)
 

@@ -48,16 +48,14 @@ _PARK = text(
     " VALUES (:reaction, :event_id, :type, :envelope, 'parked', 1, :reason)"
     " ON CONFLICT (reaction, event_id) DO UPDATE SET state = 'parked', reason = :reason, updated_at = now()"
 )
-_GIVE_UP = text(
-    "UPDATE stalled_events SET state = 'parked', reason = :reason, updated_at = now()"
-    " WHERE state = 'waiting' AND next_attempt_at <= now() AND attempts >= :park_after"
-)
 _DUE = text(
-    "UPDATE stalled_events SET attempts = attempts + 1, next_attempt_at = now() + interval '60 seconds',"
+    "WITH given_up AS (UPDATE stalled_events SET state = 'parked', reason = :reason, updated_at = now()"
+    "  WHERE state = 'waiting' AND next_attempt_at <= now() AND attempts >= :park_after)"
+    " UPDATE stalled_events SET attempts = attempts + 1, next_attempt_at = now() + interval '60 seconds',"
     "  updated_at = now()"
     " WHERE (reaction, event_id) = ("  # not IN: a plan may ask such a query again for each row, and take them all
     "  SELECT reaction, event_id FROM stalled_events"
-    "  WHERE state = 'waiting' AND next_attempt_at <= now() AND reaction = ANY(:reactions)"
+    "  WHERE state = 'waiting' AND next_attempt_at <= now() AND attempts < :park_after AND reaction = ANY(:reactions)"
     "  ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
     " RETURNING reaction, envelope"
 )
@@ -161,10 +159,11 @@ class StalledEvents:
     async def due(self, reactions: Sequence[str]) -> tuple[str, Envelope] | None:
         """Take one waiting event of these reactions whose next try is due, and count the try: its reaction and itself.
 
-        One at a time, so that an event which kills the process is the only one that was counted.
+        One at a time, so that an event which kills the process is the only one that was counted; one that was counted too
+        often is parked.
         """
-        await self._connection.execute(_GIVE_UP, {"reason": KILLER, "park_after": PARK_AFTER_ATTEMPTS})
-        row = (await self._connection.execute(_DUE, {"reactions": list(reactions)})).one_or_none()
+        values = {"reactions": list(reactions), "reason": KILLER, "park_after": PARK_AFTER_ATTEMPTS}
+        row = (await self._connection.execute(_DUE, values)).one_or_none()
         return None if row is None else (row.reaction, Envelope.model_validate_json(row.envelope))
 
     async def parked(

@@ -51,8 +51,8 @@ class Transport(Protocol):
         """Hand packs over; True for each that is durably in every bound queue's keeping (K4)."""
         ...
 
-    async def consume(self, queue: str, handler: Handler) -> None:
-        """Feed batches of a bound queue to a handler until cancelled."""
+    async def consume(self, queue: str, handler: Handler, *, linger_seconds: float = 0.0) -> None:
+        """Feed batches of a bound queue to a handler until cancelled; a batch may wait so long to become larger."""
         ...
 
     async def close(self) -> None:

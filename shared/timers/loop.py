@@ -1,10 +1,11 @@
 """Running due timers: each taken with a lease, run at least once, its effect once."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -14,19 +15,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.database import UnitOfWork, committing_each, transact
+from shared.database import UnitOfWork, committing_each, reading, transact
 from shared.finishing import STOP_SECONDS, finish
 from shared.telemetry import door_span
+from shared.timers.rows import wake_on_commit
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-POLL_SECONDS = 0.25
+LOOK_SECONDS = 1.0
+"""How often to look for timers that another process has set; those that are known are waited for."""
+PAUSE_SECONDS = 0.25
 BATCH = 32
 LEASE_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 300
 
+_NEXT = text(
+    "SELECT due_at FROM timers WHERE kind = ANY(:kinds) AND (leased_until IS NULL OR leased_until < now())"
+    " ORDER BY due_at LIMIT 1"
+)
 _CLAIM = text(
     "UPDATE timers SET leased_until = now() + make_interval(secs => :lease), attempts = attempts + 1"
     " WHERE id = ANY(ARRAY("  # not IN: a plan may ask such a query again for each row, and take more than a batch
@@ -93,17 +101,35 @@ class TimerLoop(Generic[R]):
         self._clock = clock
         self._resources = resources
         self._kinds = kinds
+        self._is_set = asyncio.Event()
 
     async def run(self) -> None:
         """Run due timers until cancelled."""
+        wake_on_commit(str(self._engine.url.database), self._wake)
         while True:
+            self._is_set.clear()
             try:
-                ran = await finish(self.run_due(), seconds=STOP_SECONDS)
+                pause = await self._seconds_to_next()
+                if pause <= 0:
+                    ran = await finish(self.run_due(), seconds=STOP_SECONDS)
+                    pause = 0.0 if ran else PAUSE_SECONDS  # somebody else has just taken it
             except (SQLAlchemyError, OSError) as error:
                 log.warning("timers unreachable", extra={"error": repr(error)[:300]})
-                ran = 0
-            if ran < BATCH:
-                await asyncio.sleep(POLL_SECONDS)
+                pause = LOOK_SECONDS
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pause, LOOK_SECONDS)):
+                    await self._is_set.wait()
+
+    async def _seconds_to_next(self) -> float:
+        """How long until the next timer is due, in the cheapest statement there is for it."""
+        async with reading(self._engine) as connection:
+            found = await connection.execute(_NEXT, {"kinds": list(self._kinds)})
+        due_at = found.scalar_one_or_none()
+        return LOOK_SECONDS if due_at is None else (due_at - self._clock.now()).total_seconds()
+
+    def _wake(self, due_at: datetime) -> None:
+        if due_at <= self._clock.now() + timedelta(seconds=LOOK_SECONDS):
+            self._is_set.set()
 
     async def run_due(self) -> int:
         """Run what is due now, one batch; returns how many were taken."""

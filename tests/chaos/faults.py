@@ -43,10 +43,10 @@ def dies_after_announcing(type_: type[Event]) -> Iterator[None]:
     doomed: list[Outbox] = []
     has_died = False
 
-    async def notice(self: Outbox, *events: Event, at: datetime) -> Any:
+    async def notice(self: Outbox, *events: Event, at: datetime, **more: Any) -> Any:
         if any(type(event) is type_ for event in events) and not has_died:
             doomed.append(self)
-        return await add(self, *events, at=at)
+        return await add(self, *events, at=at, **more)
 
     def die_once(self: UnitOfWork) -> None:
         nonlocal has_died
@@ -66,9 +66,9 @@ def commits_late(type_: type[Event], post: Post) -> Iterator[None]:
     add = Outbox.add
     is_held = False
 
-    async def hold(self: Outbox, *events: Event, at: datetime) -> Any:
+    async def hold(self: Outbox, *events: Event, at: datetime, **more: Any) -> Any:
         nonlocal is_held
-        told = await add(self, *events, at=at)
+        told = await add(self, *events, at=at, **more)
         if any(type(event) is type_ for event in events) and not is_held:
             is_held = True
             async with asyncio.timeout(LONGEST_HOLD_SECONDS):

@@ -1,6 +1,7 @@
 """What is announced reaches every reaction, and takes effect once (P1, P9, K2–K5; reliability.md 4.C)."""
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -10,12 +11,13 @@ import pytest
 
 from shared.database import UnitOfWork, begin
 from shared.events import MemberRegistered
-from shared.ids import new_id
+from shared.ids import derived_id, new_id
 from shared.messaging import relay as relay_module
 from shared.messaging.outbox import encode
 from shared.messaging.reactions import Reactions, Received
 from shared.messaging.relay import Relay
 from shared.messaging.transport import Delivery, Handler, Pack, Transport
+from shared.messaging.transports import rabbitmq
 from shared.telemetry import current_trace_id, door_span
 from tests.messaging.lines import (
     AT,
@@ -46,7 +48,7 @@ class Recorded:
         self.published += packs
         return await self._transport.publish(packs)
 
-    async def consume(self, queue: str, handler: Handler) -> None:
+    async def consume(self, queue: str, handler: Handler, *, linger_seconds: float = 0.0) -> None:
         async def noting(deliveries: Sequence[Delivery]) -> None:
             self.delivered += deliveries
             await handler(deliveries)
@@ -301,6 +303,74 @@ async def test_a_reaction_on_batches_gets_many_events_in_one_transaction(line: L
     assert max(sizes) >= 50
     claimed = await line.rows("SELECT event_id FROM inbox WHERE reaction = :name", name=name_of(reactions))
     assert {row[0] for row in claimed} == set(ids)
+
+
+async def test_a_reaction_that_nobody_waits_for_lingers_for_more(line: Line) -> None:
+    if not line.is_rabbitmq:
+        pytest.skip("in one process a pack is confirmed once it is applied: nobody may linger with it")
+    sizes: list[int] = []
+    reactions = Reactions(line.service)
+
+    @reactions.on_batch(MemberRegistered, linger_seconds=0.4)
+    async def linger(work: UnitOfWork, received: Sequence[Received[MemberRegistered]]) -> None:
+        sizes.append(len(received))
+
+    async with line.working(reactions) as worker:
+        transport = worker._transport
+        for _ in range(3):
+            assert await transport.publish([a_pack(new_id())]) == [True]
+
+        async def are_taken() -> bool:
+            return bool(sizes)
+
+        await until(are_taken)
+        assert sizes == [3]
+        began = time.monotonic()
+        assert all(await transport.publish([a_pack(new_id()) for _ in range(rabbitmq.BATCH)]))
+
+        async def are_all_taken() -> bool:
+            return len(sizes) > 1
+
+        await until(are_all_taken)
+        assert sizes == [3, rabbitmq.BATCH]
+        assert time.monotonic() - began < 0.4
+
+
+async def test_what_a_reaction_to_many_announces_follows_from_each_of_them(line: Line) -> None:
+    reactions = Reactions(line.service)
+    answers = {new_id(): registered() for _ in range(3)}
+
+    @reactions.on_batch(MemberRegistered)
+    async def answer(work: UnitOfWork, received: Sequence[Received[MemberRegistered]]) -> None:
+        await work.outbox.add(
+            *(answers[each.id] for each in received for _ in range(2)),
+            at=AT,
+            causes=[each.id for each in received for _ in range(2)],
+        )
+
+    await consumer(line, reactions).handle([a_delivery(*answers)])
+    rows = await line.rows("SELECT event_id FROM outbox")
+    name = name_of(reactions)
+    assert {row[0] for row in rows} == {
+        derived_id(cause, f"{name} member.registered.v1 {event.member_id} {number}")
+        for cause, event in answers.items()
+        for number in (1, 2)
+    }
+
+
+async def test_a_reaction_to_many_that_names_no_cause_announces_nothing(line: Line) -> None:
+    reactions = Reactions(line.service)
+
+    @reactions.on_batch(MemberRegistered)
+    async def answer(work: UnitOfWork, received: Sequence[Received[MemberRegistered]]) -> None:
+        await work.outbox.add(registered(), at=AT)
+
+    await consumer(line, reactions).handle([a_delivery(new_id())])
+    assert await line.rows("SELECT event_id FROM outbox") == []
+    [(_, state, _, reason)] = await line.stalled()
+    assert state == "waiting"
+    assert reason is not None
+    assert "has to say what each event follows from" in reason
 
 
 async def test_an_event_knows_when_it_happened_and_when_it_is_handled(line: Line) -> None:

@@ -30,7 +30,7 @@ class Broker:
         self.packs += packs
         return [True] * len(packs)
 
-    async def consume(self, queue: str, handler: Handler) -> None:
+    async def consume(self, queue: str, handler: Handler, *, linger_seconds: float = 0.0) -> None:
         raise NotImplementedError
 
     async def close(self) -> None:

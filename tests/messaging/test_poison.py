@@ -411,7 +411,7 @@ async def test_a_consumer_killed_after_the_commit_and_before_the_acknowledgement
             self.bind, self.publish = self._transport.bind, self._transport.publish
             self.close = self._transport.close
 
-        async def consume(self, queue: str, handler: "object") -> None:
+        async def consume(self, queue: str, handler: "object", **more: float) -> None:
             async def handle(deliveries: Sequence[Delivery]) -> None:
                 await handler(deliveries)  # type: ignore[operator]
                 committed.set()

@@ -83,7 +83,7 @@ class SimulatedTransport:
         await self._world.gate(f"is confirmed {pack.type}")
         return not self._world.happens(self._world.faults.lose_answer)
 
-    async def consume(self, queue: str, handler: Handler) -> None:
+    async def consume(self, queue: str, handler: Handler, *, linger_seconds: float = 0.0) -> None:
         while True:
             batch = await self._broker.take(queue)
             unacknowledged = _Unacknowledged(self._broker, queue, batch)

@@ -15,7 +15,7 @@ async def forget_nothing(_: UnitOfWork) -> None:
     """Facts carry their event's id: those that are recorded again replace themselves."""
 
 
-@reactions.on_batch(*EVENT_TYPES.values(), forget=forget_nothing)
+@reactions.on_batch(*EVENT_TYPES.values(), forget=forget_nothing, linger_seconds=0.5)
 async def record_facts(work: UnitOfWork, received: Sequence[Received[Event]]) -> None:
     """Record what every service announces, for the numbers."""
     await FactBuffer(work.connection).add(

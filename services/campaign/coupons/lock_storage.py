@@ -1,5 +1,6 @@
 """Which order has which coupon; a released lock without a coupon is a tombstone: that order never gets one (K15)."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -38,10 +39,13 @@ _OPEN = text(
 _BURY = text(
     "INSERT INTO coupon_locks (order_id, state, ended_at) VALUES (:order_id, 'released', :at) ON CONFLICT DO NOTHING"
 )
-_HOLD = text(f"SELECT {_LOCK} FROM coupon_locks WHERE order_id = :order_id FOR NO KEY UPDATE")
+_HOLD = text(
+    f"SELECT {_LOCK} FROM coupon_locks WHERE order_id = ANY(:order_ids) ORDER BY order_id FOR NO KEY UPDATE"
+)
 _END = text(
-    "UPDATE coupon_locks SET state = :state, ended_at = :at, discount_fen = coalesce(:discount_fen, discount_fen)"
-    " WHERE order_id = :order_id"
+    "UPDATE coupon_locks l SET state = :state, ended_at = :at, discount_fen = coalesce(e.discount_fen, l.discount_fen)"
+    " FROM unnest(CAST(:order_ids AS uuid[]), CAST(:discounts_fen AS bigint[])) AS e (order_id, discount_fen)"
+    " WHERE l.order_id = e.order_id"
 )
 
 
@@ -62,12 +66,22 @@ class CouponLocks:
 
     async def hold(self, order_id: UUID) -> CouponLock | None:
         """An order's lock; nobody changes it until this transaction ends."""
-        row = (await self._connection.execute(_HOLD, {"order_id": order_id})).one_or_none()
-        return CouponLock(row.order_id, LockState(row.state), row.coupon_id, row.member_id) if row else None
+        return (await self.hold_all([order_id])).get(order_id)
 
-    async def end(
-        self, order_id: UUID, state: LockState, *, discount_fen: int | None = None, at: datetime
-    ) -> None:
-        """Note what became of a lock."""
-        values = {"order_id": order_id, "state": state, "discount_fen": discount_fen, "at": at}
+    async def hold_all(self, order_ids: Collection[UUID]) -> dict[UUID, CouponLock]:
+        """The locks of these orders that have one, taken in key order (K12)."""
+        rows = await self._connection.execute(_HOLD, {"order_ids": list(order_ids)})
+        return {
+            row.order_id: CouponLock(row.order_id, LockState(row.state), row.coupon_id, row.member_id)
+            for row in rows
+        }
+
+    async def end(self, discounts_fen: Mapping[UUID, int | None], state: LockState, *, at: datetime) -> None:
+        """Note what became of these orders' locks, and what each coupon gave off where that is known now."""
+        values = {
+            "order_ids": list(discounts_fen),
+            "discounts_fen": list(discounts_fen.values()),
+            "state": state,
+            "at": at,
+        }
         await self._connection.execute(_END, values)

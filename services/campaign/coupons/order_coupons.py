@@ -1,5 +1,6 @@
 """What an order does with a coupon: lock, release, redeem, restore; each once, in any order of arrival (K10, K15)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from services.campaign.coupons.domain import REASONS, CouponNotUsable, Step
 from services.campaign.coupons.lock_storage import CouponLock, CouponLocks, LockState
 from services.campaign.coupons.storage import Coupons
 from shared.database import UnitOfWork
-from shared.events import CouponRedeemed, CouponRestored
+from shared.events import CouponRedeemed, CouponRestored, OrderPaid
 from shared.http.problems import NotFound, Problem
 from shared.messaging.reactions import TooEarly
 
@@ -45,7 +46,7 @@ async def lock_coupon(
         raise NotFound()
     if (reason := coupon.unusable(at)) is not None:
         raise CouponNotUsable(REASONS[reason], reason=reason)
-    await coupons.move(order_id, Step.LOCK, at=at)
+    await coupons.move([order_id], Step.LOCK, at=at)
     return LockState.LOCKED
 
 
@@ -58,31 +59,43 @@ async def release_coupon(work: UnitOfWork, order_id: UUID, *, at: datetime) -> N
     if lock is None or lock.state in (LockState.REDEEMED, LockState.RESTORED):
         raise CouponRedeemedAlready()
     if lock.state is LockState.LOCKED:
-        await Coupons(work.connection).move(order_id, Step.RELEASE, at=at)
-        await locks.end(order_id, LockState.RELEASED, at=at)
+        await Coupons(work.connection).move([order_id], Step.RELEASE, at=at)
+        await locks.end({order_id: None}, LockState.RELEASED, at=at)
 
 
-async def redeem_coupon(work: UnitOfWork, order_id: UUID, *, discount_fen: int, at: datetime) -> None:
-    """Use up the coupon of a paid order, and announce it. Raises TooEarly, CouponLockReleased."""
+async def redeem_coupons(work: UnitOfWork, paid: Mapping[UUID, OrderPaid], *, at: datetime) -> None:
+    """Use up the coupons of paid orders, and announce it; `paid` is by the ids of what told of them.
+
+    Raises TooEarly, CouponLockReleased.
+    """
     locks = CouponLocks(work.connection)
-    lock = await locks.hold(order_id)
-    if lock is None:
-        raise TooEarly(f"order {order_id} has no coupon locked")
-    if lock.state is LockState.RELEASED:
-        raise CouponLockReleased()
-    if lock.state is not LockState.LOCKED:
+    held = await locks.hold_all({order.order_id for order in paid.values()})
+    redeeming: dict[UUID, UUID] = {}
+    for event_id, order in paid.items():
+        lock = held.get(order.order_id)
+        if lock is None:
+            raise TooEarly(f"order {order.order_id} has no coupon locked")
+        if lock.state is LockState.RELEASED:
+            raise CouponLockReleased()
+        if lock.state is LockState.LOCKED:
+            redeeming.setdefault(order.order_id, event_id)
+    if not redeeming:
         return
-    coupon = await Coupons(work.connection).move(order_id, Step.REDEEM, at=at)
-    await locks.end(order_id, LockState.REDEEMED, discount_fen=discount_fen, at=at)
-    redeemed = CouponRedeemed(
-        coupon_id=coupon.id,
-        coupon_template_id=coupon.template_id,
-        member_id=coupon.member_id,
-        order_id=order_id,
-        discount_fen=discount_fen,
-        redeemed_at=at,
-    )
-    await work.outbox.add(redeemed, at=at)
+    discounts_fen = {order_id: paid[cause].coupon_discount_fen for order_id, cause in redeeming.items()}
+    coupons = await Coupons(work.connection).move(list(redeeming), Step.REDEEM, at=at)
+    await locks.end(discounts_fen, LockState.REDEEMED, at=at)
+    redeemed = [
+        CouponRedeemed(
+            coupon_id=coupons[order_id].id,
+            coupon_template_id=coupons[order_id].template_id,
+            member_id=coupons[order_id].member_id,
+            order_id=order_id,
+            discount_fen=discount_fen,
+            redeemed_at=at,
+        )
+        for order_id, discount_fen in discounts_fen.items()
+    ]
+    await work.outbox.add(*redeemed, at=at, causes=list(redeeming.values()))
 
 
 async def restore_coupon(work: UnitOfWork, order_id: UUID, *, refunded_at: datetime, at: datetime) -> None:
@@ -96,8 +109,8 @@ async def restore_coupon(work: UnitOfWork, order_id: UUID, *, refunded_at: datet
     coupon = await coupons.held_by(order_id)
     if coupon.expires_at <= refunded_at:
         return
-    await coupons.move(order_id, Step.RESTORE, at=at)
-    await locks.end(order_id, LockState.RESTORED, at=at)
+    await coupons.move([order_id], Step.RESTORE, at=at)
+    await locks.end({order_id: None}, LockState.RESTORED, at=at)
     restored = CouponRestored(
         coupon_id=coupon.id,
         coupon_template_id=coupon.template_id,

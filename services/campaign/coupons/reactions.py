@@ -1,5 +1,7 @@
 """What happens to an order's coupon when the order is paid, closed or wholly refunded."""
 
+from collections.abc import Sequence
+
 from services.campaign.coupons import order_coupons
 from shared.database import UnitOfWork
 from shared.events import OrderClosed, OrderPaid, OrderRefunded
@@ -8,14 +10,12 @@ from shared.messaging.reactions import Reactions, Received
 reactions = Reactions("campaign")
 
 
-@reactions.on(OrderPaid)
-async def redeem_coupon(work: UnitOfWork, received: Received[OrderPaid]) -> None:
-    """Use up the coupon of the paid order."""
-    order = received.event
-    if order.coupon_id is not None:
-        await order_coupons.redeem_coupon(
-            work, order.order_id, discount_fen=order.coupon_discount_fen, at=received.at
-        )
+@reactions.on_batch(OrderPaid)
+async def redeem_coupon(work: UnitOfWork, received: Sequence[Received[OrderPaid]]) -> None:
+    """Use up the coupons of the paid orders."""
+    paid = {each.id: each.event for each in received if each.event.coupon_id is not None}
+    if paid:
+        await order_coupons.redeem_coupons(work, paid, at=received[0].at)
 
 
 @reactions.on(OrderClosed)

@@ -1,5 +1,6 @@
 """The rows of coupons; a state never changes without its journal row, since one statement writes both (C4)."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,8 @@ from services.campaign.coupons.domain import MOVES, Coupon, CouponState, Step
 from shared.connection import Connection, Row
 from shared.ids import new_id
 
-_COUPON = "id, template_id, member_id, state, starts_at, expires_at"
+_COLUMNS = ("id", "template_id", "member_id", "state", "starts_at", "expires_at")
+_COUPON = ", ".join(_COLUMNS)
 _COUNT_OF = "SELECT count(*) FROM coupons WHERE template_id = :template_id AND member_id = :member_id"
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:claims, 0))")
@@ -35,14 +37,14 @@ _LOCK = text(f"SELECT {_COUPON} FROM coupons WHERE id = :id AND member_id = :mem
 _HELD = text(f"SELECT {_COUPON} FROM coupons WHERE order_id = :order_id FOR NO KEY UPDATE")
 _MOVE = text(f"""
     WITH moved AS (
-      UPDATE coupons SET state = :to_state, order_id = :holder
-       WHERE id = (SELECT coupon_id FROM coupon_locks WHERE order_id = :order_id) AND state = :from_state
-      RETURNING {_COUPON}
+      UPDATE coupons c SET state = :to_state, order_id = CASE WHEN CAST(:is_held AS boolean) THEN l.order_id END
+        FROM coupon_locks l WHERE l.order_id = ANY(:order_ids) AND c.id = l.coupon_id AND c.state = :from_state
+      RETURNING l.order_id AS of_order, {", ".join(f"c.{column}" for column in _COLUMNS)}
     ), entry AS (
       INSERT INTO coupon_journal (coupon_id, kind, from_state, to_state, source_type, source_id, at)
-      SELECT id, :kind, :from_state, state, 'order', :order_id, :at FROM moved
+      SELECT id, :kind, :from_state, state, 'order', of_order, :at FROM moved
     )
-    SELECT {_COUPON} FROM moved""")
+    SELECT of_order, {_COUPON} FROM moved""")
 _EXPIRE = text("""
     WITH due AS (
       SELECT id FROM coupons WHERE state = 'available' AND expires_at <= :at
@@ -87,19 +89,24 @@ class Coupons:
         """The coupon that an order has locked or used; nobody moves it until this transaction ends."""
         return _coupon((await self._connection.execute(_HELD, {"order_id": order_id})).one())
 
-    async def move(self, order_id: UUID, step: Step, *, at: datetime) -> Coupon:
-        """Take a step with the coupon that an order's lock names, and its journal row; returns the coupon after it."""
+    async def move(self, order_ids: Collection[UUID], step: Step, *, at: datetime) -> dict[UUID, Coupon]:
+        """Take a step with the coupons that orders' locks name, and their journal rows; the coupon of each order after it.
+
+        Raises LookupError when one of them is not where this step begins.
+        """
         from_state, to_state = MOVES[step]
-        held = to_state in (CouponState.LOCKED, CouponState.USED)
         values = {
             "kind": step,
             "from_state": from_state,
             "to_state": to_state,
-            "holder": order_id if held else None,
-            "order_id": order_id,
+            "is_held": to_state in (CouponState.LOCKED, CouponState.USED),
+            "order_ids": list(order_ids),
             "at": at,
         }
-        return _coupon((await self._connection.execute(_MOVE, values)).one())
+        moved = {row.of_order: _coupon(row) for row in await self._connection.execute(_MOVE, values)}
+        if moved.keys() != set(order_ids):
+            raise LookupError(f"a coupon that its order has locked is not {from_state}")
+        return moved
 
     async def expire(self, *, at: datetime, most: int) -> int:
         """Mark coupons whose time is over; returns how many."""
@@ -107,5 +114,5 @@ class Coupons:
 
 
 def _coupon(row: Row) -> Coupon:
-    values: dict[str, Any] = dict(row)
-    return Coupon(**values | {"state": CouponState(values["state"])})
+    values: dict[str, Any] = {column: row[column] for column in _COLUMNS}
+    return Coupon(**values | {"state": CouponState(row.state)})

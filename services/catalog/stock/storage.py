@@ -4,8 +4,9 @@ Levels are locked in key order by every statement that touches more than one (K1
 moved for; constraints keep every number at 0 or more even if this code were wrong (S1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -54,28 +55,17 @@ still begins from the row as it was before, and `stock_levels_available_check` r
 _STATE = "SELECT state FROM reservations WHERE order_id = $1"
 _QUANTITIES = "SELECT sku_id, quantity FROM reservation_lines WHERE order_id = $1"
 _STATES = text("SELECT order_id, state FROM reservations WHERE order_id = ANY(:order_ids)")
-_LINES = text("SELECT order_id, sku_id, quantity FROM reservation_lines WHERE order_id = ANY(:order_ids)")
 _TOMBSTONES = text(
     "INSERT INTO reservations (order_id, state, ended_at)"
     " SELECT id, 'released', :at FROM unnest(CAST(:order_ids AS uuid[])) AS o(id) ORDER BY id ON CONFLICT DO NOTHING"
 )
-_END = text("""
-    WITH locked AS MATERIALIZED (
-      SELECT order_id FROM reservations WHERE order_id = ANY(:order_ids) AND state = 'held'
-       ORDER BY order_id FOR UPDATE
-    )
-    UPDATE reservations r SET state = :state, ended_at = :at FROM locked k
-     WHERE r.order_id = k.order_id AND r.state = 'held' RETURNING r.order_id""")
 _LOCK = text("SELECT state FROM reservations WHERE order_id = :order_id FOR UPDATE")
 _RESTOCKED = text("""
     UPDATE reservation_lines r SET restocked = r.restocked + b.quantity
       FROM unnest(CAST(:sku_ids AS uuid[]), CAST(:quantities AS integer[])) AS b(sku_id, quantity)
      WHERE r.order_id = :order_id AND r.sku_id = b.sku_id""")
-_MOVE = text("""
-    WITH lines AS (
-      SELECT * FROM unnest(CAST(:sku_ids AS uuid[]), CAST(:quantities AS integer[]), CAST(:source_ids AS uuid[]),
-        CAST(:reasons AS text[])) AS x(sku_id, quantity, source_id, reason)
-    ), locked AS MATERIALIZED (
+_MOVE_LINES = """
+    locked AS MATERIALIZED (
       SELECT l.sku_id, t.quantity FROM stock_levels l
         JOIN (SELECT sku_id, sum(quantity)::integer AS quantity FROM lines GROUP BY sku_id) t ON t.sku_id = l.sku_id
        ORDER BY l.sku_id FOR NO KEY UPDATE OF l
@@ -84,10 +74,30 @@ _MOVE = text("""
              reserved = l.reserved + k.quantity * CAST(:reserved AS integer),
              sold = l.sold + k.quantity * CAST(:sold AS integer)
         FROM locked k WHERE l.sku_id = k.sku_id
-    )
-    INSERT INTO stock_movements (sku_id, kind, on_hand, reserved, sold, source_type, source_id, reason, moved_at)
-    SELECT sku_id, :kind, quantity * CAST(:on_hand AS integer), quantity * CAST(:reserved AS integer),
-           quantity * CAST(:sold AS integer), :source_type, source_id, reason, :at FROM lines""")
+    ), moved AS (
+      INSERT INTO stock_movements (sku_id, kind, on_hand, reserved, sold, source_type, source_id, reason, moved_at)
+      SELECT sku_id, :kind, quantity * CAST(:on_hand AS integer), quantity * CAST(:reserved AS integer),
+             quantity * CAST(:sold AS integer), :source_type, source_id, reason, :at FROM lines
+    )"""
+"""Moves the quantities of `lines` and writes them to the ledger."""
+_MOVE = text(f"""
+    WITH lines AS (
+      SELECT * FROM unnest(CAST(:sku_ids AS uuid[]), CAST(:quantities AS integer[]), CAST(:source_ids AS uuid[]),
+        CAST(:reasons AS text[])) AS x(sku_id, quantity, source_id, reason)
+    ), {_MOVE_LINES}
+    SELECT""")
+_END = text(f"""
+    WITH held AS MATERIALIZED (
+      SELECT order_id FROM reservations WHERE order_id = ANY(:order_ids) AND state = 'held'
+       ORDER BY order_id FOR UPDATE
+    ), ended AS (
+      UPDATE reservations r SET state = :state, ended_at = :at FROM held k
+       WHERE r.order_id = k.order_id AND r.state = 'held' RETURNING r.order_id
+    ), lines AS (
+      SELECT l.sku_id, l.quantity, l.order_id AS source_id, CAST(NULL AS text) AS reason
+        FROM reservation_lines l JOIN ended e ON e.order_id = l.order_id
+    ), {_MOVE_LINES}
+    SELECT order_id FROM ended""")
 _MOVED_BEFORE = text(
     "SELECT EXISTS (SELECT FROM stock_movements WHERE source_type = :source_type AND source_id = :source_id"
     " AND kind = :kind)"
@@ -142,11 +152,6 @@ class Stock:
         rows = await self._connection.execute(_STATES, {"order_ids": list(order_ids)})
         return {row.order_id: ReservationState(row.state) for row in rows}
 
-    async def lines(self, order_ids: Sequence[UUID]) -> list[tuple[UUID, UUID, int]]:
-        """Order, SKU and quantity of every line of these orders."""
-        rows = await self._connection.execute(_LINES, {"order_ids": list(order_ids)})
-        return [(row.order_id, row.sku_id, row.quantity) for row in rows]
-
     async def lock_reservation(self, order_id: UUID) -> ReservationState | None:
         """What became of an order's stock; nobody else moves it until this transaction ends."""
         state = (await self._connection.execute(_LOCK, {"order_id": order_id})).scalar_one_or_none()
@@ -156,10 +161,12 @@ class Stock:
         """Mark orders that never reserved anything, so that they never will."""
         await self._connection.execute(_TOMBSTONES, {"order_ids": list(order_ids), "at": at})
 
-    async def end(self, order_ids: Sequence[UUID], state: ReservationState, *, at: datetime) -> list[UUID]:
-        """Take orders out of ``held``; returns those that were in it."""
+    async def end(
+        self, order_ids: Collection[UUID], state: ReservationState, move: Move, *, at: datetime
+    ) -> list[UUID]:
+        """Take orders out of ``held``, and move what they held; returns those that were in it."""
         values = {"order_ids": list(order_ids), "state": state.value, "at": at}
-        return list((await self._connection.execute(_END, values)).scalars())
+        return (await self._connection.execute(_END, values | _of(move))).scalars()
 
     async def mark_restocked(self, order_id: UUID, quantities: Mapping[UUID, int]) -> int:
         """Count units of an order that came back, never more than it took; returns how many lines it knows."""
@@ -186,12 +193,8 @@ class Stock:
                 "sku_ids": [sku_id for _, sku_id, _ in lines],
                 "quantities": [quantity for _, _, quantity in lines],
                 "reasons": reasons or [None] * len(lines),
-                "kind": move.kind,
-                "source_type": move.source_type,
-                "on_hand": move.on_hand,
-                "reserved": move.reserved,
-                "sold": move.sold,
                 "at": at,
+                **_of(move),
             },
         )
 
@@ -211,3 +214,13 @@ class Stock:
         values = {"sku_id": sku_id, "change": change, "source_id": source_id, "reason": reason, "at": at}
         await self._connection.execute(_ADJUSTED, values)
         return True
+
+
+def _of(move: Move) -> dict[str, Any]:
+    return {
+        "kind": move.kind,
+        "source_type": move.source_type,
+        "on_hand": move.on_hand,
+        "reserved": move.reserved,
+        "sold": move.sold,
+    }

@@ -96,9 +96,9 @@ async def _end(
 ) -> dict[UUID, ReservationState]:
     """Take orders out of ``held`` and move their stock; what became of each."""
     stock = Stock(work.connection)
-    if ended := await stock.end(order_ids, state, at=at):
-        await stock.move(move, await stock.lines(ended), at=at)
-    return await stock.states(order_ids)
+    ended = await stock.end(order_ids, state, move, at=at)
+    others = [order_id for order_id in order_ids if order_id not in ended]
+    return dict.fromkeys(ended, state) | (await stock.states(others) if others else {})
 
 
 async def restock_refund(

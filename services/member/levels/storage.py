@@ -1,6 +1,7 @@
 """The levels, and the growth ledger with its guarded balance."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -25,12 +26,19 @@ _ADD = text(
 )
 _OPEN = text("INSERT INTO growth_accounts (member_id, growth) VALUES (:member_id, 0)")
 _GROWTH = text("SELECT growth FROM growth_accounts WHERE member_id = :member_id")
-_MOVE = text(
-    "WITH entry AS ("
-    "  INSERT INTO growth_entries (id, member_id, growth, kind, source_type, source_id, at)"
-    "  VALUES (:id, :member_id, :growth, :kind, :source_type, :source_id, :at))"
-    " UPDATE growth_accounts SET growth = growth + :growth WHERE member_id = :member_id RETURNING growth"
-)
+_MOVE = text(f"""
+    WITH moved AS (
+      SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:member_ids AS uuid[]), CAST(:growth AS bigint[]),
+        CAST(:source_ids AS text[])) AS m (id, member_id, growth, source_id)
+    ), entries AS (
+      INSERT INTO growth_entries (id, member_id, growth, kind, source_type, source_id, at)
+      SELECT id, member_id, growth, :kind, :source_type, source_id, :at FROM moved
+    ), after AS (
+      UPDATE growth_accounts a SET growth = a.growth + s.growth
+        FROM (SELECT member_id, sum(growth)::bigint AS growth FROM moved GROUP BY member_id) s
+       WHERE a.member_id = s.member_id RETURNING a.member_id, a.growth
+    )
+    SELECT (SELECT json_object_agg(member_id, growth) FROM after) AS growth, {ALL_LEVELS} AS levels""")
 
 
 class GrowthKind(StrEnum):
@@ -71,6 +79,15 @@ def to_level(row: Any) -> Level:
     return Level(row["code"], row["name"], row["threshold_growth"], row["discount_bp"], perks)
 
 
+@dataclass(frozen=True, slots=True)
+class GrowthMove:
+    """So much growth, more or less, for a member from one source."""
+
+    member_id: UUID
+    growth: int
+    source_id: str
+
+
 class Growth:
     """The growth of members: an append-only ledger and its balance."""
 
@@ -91,27 +108,24 @@ class Growth:
         return growth
 
     async def move(
-        self,
-        member_id: UUID,
-        growth: int,
-        kind: GrowthKind,
-        *,
-        source_type: str,
-        source_id: str,
-        at: datetime,
-    ) -> int:
-        """Add an entry (negative takes growth back), once per source and kind; returns the growth after it."""
-        moved = await self._connection.execute(
-            _MOVE,
-            {
-                "id": new_id(),
-                "member_id": member_id,
-                "growth": growth,
-                "kind": kind,
-                "source_type": source_type,
-                "source_id": source_id,
-                "at": at,
-            },
+        self, kind: GrowthKind, moves: Sequence[GrowthMove], *, source_type: str, at: datetime
+    ) -> tuple[dict[UUID, int], list[Level]]:
+        """Add entries (negative takes growth back), once per source and kind; the growth after them, and the levels."""
+        row = (
+            await self._connection.execute(
+                _MOVE,
+                {
+                    "ids": [new_id() for _ in moves],
+                    "member_ids": [move.member_id for move in moves],
+                    "growth": [move.growth for move in moves],
+                    "source_ids": [move.source_id for move in moves],
+                    "kind": kind,
+                    "source_type": source_type,
+                    "at": at,
+                },
+            )
+        ).one()
+        return (
+            {UUID(member_id): growth for member_id, growth in row.growth.items()},
+            [to_level(level) for level in row.levels],
         )
-        after: int = moved.scalar_one()
-        return after

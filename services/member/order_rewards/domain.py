@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from services.member.points.domain import PointRules
+
 FEN_PER_YUAN = 100
 
 
@@ -17,6 +19,27 @@ class Reversal:
     points_returned: int
     points_taken_back: int
     growth_taken_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaidOrder:
+    """An order as far as it earns and spends; `goods_fen` is what was paid for the goods, without freight."""
+
+    order_id: UUID
+    member_id: UUID
+    goods_fen: int
+    points_spent: int
+
+    def reward(self, rules: PointRules) -> "OrderReward":
+        """What it brings under the rules."""
+        return OrderReward(
+            order_id=self.order_id,
+            member_id=self.member_id,
+            goods_fen=self.goods_fen,
+            earn_points_per_yuan=rules.earn_points_per_yuan,
+            growth_per_yuan=rules.growth_per_yuan,
+            points_spent=self.points_spent,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Holding an order's points, spending them when it is paid, releasing them when it is closed (MB-04)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.member.points.domain import Kind, Source, Transfer
+from services.member.points.domain import Kind, Source
 from services.member.points.holds import Hold, HoldDiffers, HoldReleased, HoldSpent, HoldState, PointsHolds
-from services.member.points.storage import PointsBook
+from services.member.points.storage import PointsBook, Posting
 from shared.database import UnitOfWork
-from shared.events import PointsSpent
 from shared.messaging.reactions import TooEarly
 
 
@@ -23,7 +23,7 @@ async def hold_points(
     hold = Hold(order_id, member_id, points, HoldState.HELD)
     if await holds.claim(hold, at=at):
         balance = await book.lock(member_id)
-        await book.post(member_id, balance.hold(points), _source(order_id), at=at)
+        await book.post([Posting(member_id, balance.hold(points), _source(order_id))], at=at)
         return hold
     found = await holds.lock(order_id)
     assert found is not None, "a hold is never deleted"
@@ -50,37 +50,29 @@ async def release_points(work: UnitOfWork, order_id: UUID, *, at: datetime) -> H
         book = PointsBook(work.connection)
         balance = await book.lock(hold.member_id)
         released = balance.receive(Kind.RELEASE, hold.points)
-        await book.post(hold.member_id, released, _source(order_id), at=at)
+        await book.post([Posting(hold.member_id, released, _source(order_id))], at=at)
     return replace(hold, state=HoldState.RELEASED)
 
 
-async def spend_points(work: UnitOfWork, order_id: UUID, *, points: int, at: datetime) -> None:
-    """Use up the points that a paid order holds, and announce it.
+async def spend_holds(
+    work: UnitOfWork, spending: Mapping[UUID, tuple[UUID, int]], *, at: datetime
+) -> set[UUID]:
+    """End the holds of paid orders, each given with its member and points; returns the orders whose hold ended just now.
 
-    Raises TooEarly without a hold, HoldReleased or HoldDiffers when the order says what cannot be.
+    Raises TooEarly without a hold, HoldReleased or HoldDiffers when an order says what cannot be.
     """
-    holds = PointsHolds(work.connection)
-    hold = await holds.lock(order_id)
-    if hold is None:
-        raise TooEarly(f"order {order_id} holds no points yet")
-    if hold.state is HoldState.RELEASED:
-        raise HoldReleased()
-    if hold.points != points:
-        raise HoldDiffers()
-    if hold.state is HoldState.SPENT:
-        return
-    assert hold.member_id is not None, "only tombstones have no member"
-    await holds.resolve(order_id, HoldState.SPENT, at=at)
-    book = PointsBook(work.connection)
-    await book.lock(hold.member_id)
-    spent = Transfer(Kind.SPEND, points)
-    await book.post(hold.member_id, [spent], _source(order_id), at=at)
-    await work.outbox.add(
-        PointsSpent(
-            entry_id=spent.id, member_id=hold.member_id, points=points, order_id=order_id, spent_at=at
-        ),
-        at=at,
-    )
+    if not spending:
+        return set()
+    holds = await PointsHolds(work.connection).spend(list(spending), at=at)
+    for order_id, wanted in spending.items():
+        hold = holds.get(order_id)
+        if hold is None:
+            raise TooEarly(f"order {order_id} holds no points yet")
+        if hold.state is HoldState.RELEASED:
+            raise HoldReleased()
+        if (hold.member_id, hold.points) != wanted:
+            raise HoldDiffers()
+    return {order_id for order_id, hold in holds.items() if hold.state is HoldState.HELD}
 
 
 def _source(order_id: UUID) -> Source:

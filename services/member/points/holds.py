@@ -1,5 +1,6 @@
 """Points set aside for an order: held once, then spent or released once, by the order's word (K10, K13)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.connection import Connection
+from shared.connection import Connection, Row
 from shared.http.problems import Problem
 
 _CLAIM = text(
@@ -16,6 +17,13 @@ _CLAIM = text(
 )
 _LOCK = text(
     "SELECT order_id, member_id, points, state FROM points_holds WHERE order_id = :order_id FOR UPDATE"
+)
+_SPEND = text(
+    "WITH locked AS MATERIALIZED (SELECT order_id, member_id, points, state FROM points_holds"
+    "  WHERE order_id = ANY(:order_ids) ORDER BY order_id FOR UPDATE),"
+    " spent AS (UPDATE points_holds h SET state = 'spent', resolved_at = :at FROM locked k"
+    "  WHERE h.order_id = k.order_id AND k.state = 'held')"
+    " SELECT order_id, member_id, points, state FROM locked"
 )
 _RESOLVE = text(
     "UPDATE points_holds SET state = :state, resolved_at = :at WHERE order_id = :order_id AND state = 'held'"
@@ -82,8 +90,17 @@ class PointsHolds:
     async def lock(self, order_id: UUID) -> Hold | None:
         """An order's hold, kept from others until the transaction ends."""
         row = (await self._connection.execute(_LOCK, {"order_id": order_id})).one_or_none()
-        return None if row is None else Hold(row.order_id, row.member_id, row.points, HoldState(row.state))
+        return None if row is None else _hold(row)
+
+    async def spend(self, order_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, Hold]:
+        """End the holds of orders that still have them, for good; answers with all their holds as they were before."""
+        rows = await self._connection.execute(_SPEND, {"order_ids": list(order_ids), "at": at})
+        return {row.order_id: _hold(row) for row in rows}
 
     async def resolve(self, order_id: UUID, state: HoldState, *, at: datetime) -> None:
         """End a hold, for good."""
         await self._connection.execute(_RESOLVE, {"order_id": order_id, "state": state, "at": at})
+
+
+def _hold(row: Row) -> Hold:
+    return Hold(row.order_id, row.member_id, row.points, HoldState(row.state))

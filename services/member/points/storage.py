@@ -1,6 +1,7 @@
 """The points book: an append-only ledger, guarded balances beside it, and the lots that points lie in."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,28 +19,41 @@ _HAS = text(
     "SELECT EXISTS (SELECT FROM points_transfers"
     " WHERE source_type = :source_type AND source_id = :source_id AND kind = :kind)"
 )
-_POST = text(
-    "WITH posted AS ("
-    "  INSERT INTO points_transfers"
-    "   (id, member_id, kind, from_account, to_account, points, source_type, source_id, reason, at)"
-    "  SELECT id, CAST(:member_id AS uuid), kind, from_account, to_account, points, CAST(:source_type AS text),"
-    "   CAST(:source_id AS text), CAST(:reason AS text), CAST(:at AS timestamptz)"
-    "  FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:from_accounts AS text[]),"
-    "   CAST(:to_accounts AS text[]), CAST(:points AS bigint[]))"
-    "   AS moved (id, kind, from_account, to_account, points))"
-    " UPDATE points_accounts SET spendable = spendable + :spendable, held = held + :held, owed = owed + :owed"
-    " WHERE member_id = :member_id"
-)
-_ADD_LOT = text(
-    "INSERT INTO points_lots (id, member_id, points, remaining, expires_at)"
-    " VALUES (:id, :member_id, :points, :points, :expires_at)"
-)
-_USE_LOTS = text(
-    "UPDATE points_lots SET remaining = remaining - least(remaining, CAST(:points AS bigint) - queue.before)"
-    " FROM (SELECT id, sum(remaining) OVER (ORDER BY expires_at, id) - remaining AS before"
-    "  FROM points_lots WHERE member_id = :member_id AND remaining > 0) AS queue"
-    " WHERE points_lots.id = queue.id AND queue.before < :points"
-)
+_POST = text("""
+    WITH moved AS (
+      SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:member_ids AS uuid[]), CAST(:kinds AS text[]),
+        CAST(:from_accounts AS text[]), CAST(:to_accounts AS text[]), CAST(:points AS bigint[]),
+        CAST(:source_types AS text[]), CAST(:source_ids AS text[]), CAST(:reasons AS text[]),
+        CAST(:makes_lot AS boolean[]), CAST(:uses_lots AS boolean[])) AS m (id, member_id, kind, from_account,
+        to_account, points, source_type, source_id, reason, makes_lot, uses_lots)
+    ), posted AS (
+      INSERT INTO points_transfers (id, member_id, kind, from_account, to_account, points, source_type, source_id,
+                                    reason, at)
+      SELECT id, member_id, kind, from_account, to_account, points, source_type, source_id, reason,
+             CAST(:at AS timestamptz) FROM moved
+    ), used AS (
+      SELECT member_id, sum(points) AS points FROM moved WHERE uses_lots GROUP BY member_id
+    ), lots AS (
+      SELECT l.id, l.member_id, l.remaining AS points, l.expires_at, false AS is_new
+        FROM points_lots l JOIN used USING (member_id) WHERE l.remaining > 0
+       UNION ALL
+      SELECT id, member_id, points, CAST(:expires_at AS timestamptz), true FROM moved WHERE makes_lot
+    ), queue AS (
+      SELECT *, sum(points) OVER (PARTITION BY member_id ORDER BY expires_at, id) - points AS before FROM lots
+    ), after AS (
+      SELECT q.*, q.points - least(q.points, greatest(0, coalesce(u.points, 0) - q.before)) AS remaining
+        FROM queue q LEFT JOIN used u USING (member_id)
+    ), made AS (
+      INSERT INTO points_lots (id, member_id, points, remaining, expires_at)
+      SELECT id, member_id, points, remaining, expires_at FROM after WHERE is_new
+    ), emptied AS (
+      UPDATE points_lots l SET remaining = a.remaining FROM after a
+       WHERE l.id = a.id AND NOT a.is_new AND a.remaining < l.remaining
+    )
+    UPDATE points_accounts a SET spendable = a.spendable + c.spendable, held = a.held + c.held, owed = a.owed + c.owed
+      FROM unnest(CAST(:changed AS uuid[]), CAST(:spendable AS bigint[]), CAST(:held AS bigint[]),
+        CAST(:owed AS bigint[])) AS c (member_id, spendable, held, owed) WHERE a.member_id = c.member_id""")
+"""Ledger, lots and balances in one statement; points that leave are taken from the lots that expire first."""
 _DUE = text(
     "SELECT coalesce(sum(remaining), 0) FROM points_lots"
     " WHERE member_id = :member_id AND remaining > 0 AND expires_at <= :at"
@@ -49,16 +63,25 @@ _EXPIRING = text(
     " WHERE l.remaining > 0 AND l.expires_at <= :at"
     " GROUP BY l.member_id, a.held HAVING sum(l.remaining) > a.held ORDER BY l.member_id LIMIT :limit"
 )
-_RULES = text(
-    "SELECT earn_points_per_yuan, growth_per_yuan, login_points, points_per_yuan, points_max_ratio_bp,"
-    " expire_after_days FROM point_rules"
-)
+RULES = "earn_points_per_yuan, growth_per_yuan, login_points, points_per_yuan, points_max_ratio_bp, expire_after_days"
+"""The columns of `point_rules` that PointRules is made of."""
+_RULES = text(f"SELECT {RULES} FROM point_rules")
 _LOCK_RULES = text("SELECT id FROM point_rules FOR UPDATE")
 _PUT_RULES = text(
     "UPDATE point_rules SET earn_points_per_yuan = :earn_points_per_yuan, growth_per_yuan = :growth_per_yuan,"
     " login_points = :login_points, points_per_yuan = :points_per_yuan,"
     " points_max_ratio_bp = :points_max_ratio_bp, expire_after_days = :expire_after_days"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Transfers of one member's points from one source, and why."""
+
+    member_id: UUID
+    transfers: Sequence[Transfer]
+    source: Source
+    reason: str | None = None
 
 
 class PointsBook:
@@ -86,43 +109,38 @@ class PointsBook:
         return bool(found.scalar_one())
 
     async def post(
-        self,
-        member_id: UUID,
-        transfers: Sequence[Transfer],
-        source: Source,
-        *,
-        at: datetime,
-        expires_at: datetime | None = None,
-        reason: str | None = None,
+        self, postings: Sequence[Posting], *, at: datetime, expires_at: datetime | None = None
     ) -> None:
-        """Make transfers: ledger, balance and lots together; points that come to the member expire at `expires_at`."""
-        if not transfers:
+        """Make transfers: ledger, balances and lots together; points that come to a member expire at `expires_at`."""
+        moved = [(posting, transfer) for posting in postings for transfer in posting.transfers]
+        if not moved:
             return
-        change = Balance(0, 0, 0).after(transfers)
+        changes: dict[UUID, Balance] = {}
+        for posting in postings:
+            before = changes.get(posting.member_id, Balance(0, 0, 0))
+            changes[posting.member_id] = before.after(posting.transfers)
         await self._connection.execute(
             _POST,
             {
-                "member_id": member_id,
-                "ids": [transfer.id for transfer in transfers],
-                "kinds": [transfer.kind for transfer in transfers],
-                "from_accounts": [transfer.from_account for transfer in transfers],
-                "to_accounts": [transfer.to_account for transfer in transfers],
-                "points": [transfer.points for transfer in transfers],
-                "source_type": source.type,
-                "source_id": source.id,
-                "reason": reason,
+                "ids": [transfer.id for _, transfer in moved],
+                "member_ids": [posting.member_id for posting, _ in moved],
+                "kinds": [transfer.kind for _, transfer in moved],
+                "from_accounts": [transfer.from_account for _, transfer in moved],
+                "to_accounts": [transfer.to_account for _, transfer in moved],
+                "points": [transfer.points for _, transfer in moved],
+                "source_types": [posting.source.type for posting, _ in moved],
+                "source_ids": [posting.source.id for posting, _ in moved],
+                "reasons": [posting.reason for posting, _ in moved],
+                "makes_lot": [transfer.makes_lot for _, transfer in moved],
+                "uses_lots": [transfer.uses_lots for _, transfer in moved],
                 "at": at,
-                "spendable": change.spendable,
-                "held": change.held,
-                "owed": change.owed,
+                "expires_at": expires_at,
+                "changed": list(changes),
+                "spendable": [change.spendable for change in changes.values()],
+                "held": [change.held for change in changes.values()],
+                "owed": [change.owed for change in changes.values()],
             },
         )
-        for transfer in transfers:
-            lot = {"member_id": member_id, "points": transfer.points}
-            if transfer.makes_lot:
-                await self._connection.execute(_ADD_LOT, lot | {"id": transfer.id, "expires_at": expires_at})
-            elif transfer.uses_lots:
-                await self._connection.execute(_USE_LOTS, lot)
 
     async def due(self, member_id: UUID, *, at: datetime) -> int:
         """How many of a member's points are past their day."""

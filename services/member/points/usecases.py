@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.member.points.domain import Balance, Kind, PointRules, Source, Transfer
-from services.member.points.storage import PointsBook, RuleBook
+from services.member.points.storage import PointsBook, Posting, RuleBook
 from shared.clock import shop_day
 from shared.database import UnitOfWork
 from shared.events import PointsEarned
@@ -37,8 +37,8 @@ async def earn_points(
     if points > 0:
         book = PointsBook(work.connection)
         earned = (await book.lock(member_id)).receive(Kind.EARN, points)
-        await book.post(member_id, earned, source, at=at, expires_at=expires_at, reason=reason)
-        await _announce(work, member_id, earned[0], source, reason=reason, at=at)
+        await book.post([Posting(member_id, earned, source, reason)], at=at, expires_at=expires_at)
+        await work.outbox.add(points_earned(member_id, earned[0], source, reason=reason, at=at), at=at)
 
 
 async def earn_login_points(work: UnitOfWork, member_id: UUID, *, at: datetime) -> None:
@@ -70,7 +70,8 @@ async def reverse_points(
     balance = await book.lock(member_id)
     coming = balance.receive(Kind.RETURN, returned)
     going = balance.after(coming).take_back(taken_back)
-    await book.post(member_id, [*coming, *going], source, at=at, expires_at=rules.expires_at(at))
+    posting = Posting(member_id, [*coming, *going], source)
+    await book.post([posting], at=at, expires_at=rules.expires_at(at))
     return coming[0].id if coming else None, going[0].id if going else None
 
 
@@ -86,9 +87,9 @@ async def adjust_points(
     source = Source("adjustment", str(new_id()))
     moved = before.receive(Kind.GRANT, points) if points > 0 else before.deduct(-points)
     rules = await point_rules(work)
-    await book.post(member_id, moved, source, at=at, expires_at=rules.expires_at(at), reason=reason)
+    await book.post([Posting(member_id, moved, source, reason)], at=at, expires_at=rules.expires_at(at))
     if points > 0:
-        await _announce(work, member_id, moved[0], source, reason="adjustment", at=at)
+        await work.outbox.add(points_earned(member_id, moved[0], source, reason="adjustment", at=at), at=at)
     after = before.after(moved)
     await work.audit_log.record(
         "points.adjust",
@@ -106,7 +107,7 @@ async def expire_points(work: UnitOfWork, member_id: UUID, *, at: datetime) -> N
     book = PointsBook(work.connection)
     balance = await book.lock(member_id)
     expired = balance.expire(await book.due(member_id, at=at))
-    await book.post(member_id, expired, Source("expiry", str(new_id())), at=at)
+    await book.post([Posting(member_id, expired, Source("expiry", str(new_id())))], at=at)
 
 
 async def change_point_rules(work: UnitOfWork, rules: PointRules, *, by: Principal, at: datetime) -> None:
@@ -125,10 +126,11 @@ async def change_point_rules(work: UnitOfWork, rules: PointRules, *, by: Princip
     )
 
 
-async def _announce(
-    work: UnitOfWork, member_id: UUID, earned: Transfer, source: Source, *, reason: str, at: datetime
-) -> None:
-    event = PointsEarned(
+def points_earned(
+    member_id: UUID, earned: Transfer, source: Source, *, reason: str, at: datetime
+) -> PointsEarned:
+    """The points are the member's."""
+    return PointsEarned(
         entry_id=earned.id,
         member_id=member_id,
         points=earned.points,
@@ -136,4 +138,3 @@ async def _announce(
         source_id=source.id,
         earned_at=at,
     )
-    await work.outbox.add(event, at=at)

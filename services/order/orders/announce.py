@@ -28,8 +28,9 @@ def order_placed(order: Order, lines: Sequence[BoughtLine]) -> OrderPlaced:
     )
 
 
-def order_paid(order: Order, lines: Sequence[BoughtLine], *, paid_at: datetime) -> OrderPaid:
+def order_paid(order: Order, lines: Sequence[BoughtLine]) -> OrderPaid:
     """The order is paid in full."""
+    assert order.paid_at is not None, "the order is paid"
     return OrderPaid(
         order_id=order.id,
         order_number=order.order_number,
@@ -43,7 +44,7 @@ def order_paid(order: Order, lines: Sequence[BoughtLine], *, paid_at: datetime) 
         coupon_discount_fen=order.coupon_discount_fen + order.freight_discount_fen,
         points_used=order.points_used,
         placed_at=order.placed_at,
-        paid_at=paid_at,
+        paid_at=order.paid_at,
     )
 
 

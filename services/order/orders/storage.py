@@ -1,6 +1,6 @@
 """Orders, their lines and their history in PostgreSQL."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.order.orders.domain import (
+    SYSTEM,
     UNPAID,
     Actor,
     BoughtLine,
@@ -23,6 +24,7 @@ _ORDER = ", ".join(field.name for field in fields(Order))
 _LINE = ", ".join(field.name for field in fields(BoughtLine))
 
 _LOCK = text(f"SELECT {_ORDER} FROM orders WHERE id = :id FOR UPDATE")
+_LOCK_ALL = text(f"SELECT {_ORDER} FROM orders WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
 _LOCK_OWN = text(f"SELECT {_ORDER} FROM orders WHERE id = :id AND member_id = :member_id FOR UPDATE")
 _FIND = text(f"SELECT {_ORDER} FROM orders WHERE id = :id")
 _FIND_OWN = text(f"SELECT {_ORDER} FROM orders WHERE id = :id AND member_id = :member_id")
@@ -38,6 +40,21 @@ _MOVE = text(
     " CAST(:actor_kind AS text), CAST(:actor_id AS uuid), greatest(CAST(:at AS timestamptz), (SELECT h.at"
     "  FROM order_history h WHERE h.order_id = moved.id AND h.version = CAST(:version AS integer) - 1)) FROM moved"
 )
+_PAY = text(f"""
+    WITH paid AS (
+      SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS integer[]), CAST(:paid_at AS timestamptz[]))
+        AS p (id, version, paid_at)
+    ), moved AS (
+      UPDATE orders o SET status = 'paid', version = p.version, unpaid_slot = NULL, paid_at = p.paid_at
+        FROM paid p WHERE o.id = p.id AND o.version = p.version - 1 RETURNING o.id, o.version
+    ), entries AS (
+      INSERT INTO order_history (order_id, version, status, actor_kind, at)
+      SELECT id, version, 'paid', :actor_kind, greatest(CAST(:at AS timestamptz), (SELECT h.at FROM order_history h
+               WHERE h.order_id = moved.id AND h.version = moved.version - 1)) FROM moved
+    ), done AS (
+      DELETE FROM timers WHERE kind = :timer AND key = ANY(ARRAY(SELECT CAST(id AS text) FROM moved))
+    )
+    SELECT order_id, {_LINE} FROM order_lines WHERE order_id = ANY(ARRAY(SELECT id FROM moved)) ORDER BY id""")
 _SET_REFUNDED = text(
     "UPDATE orders SET refunded_fen = refunded_fen + :refund_fen"
     " WHERE id = :id AND refunded_fen + :refund_fen <= payable_fen"
@@ -64,6 +81,14 @@ class Orders:
     async def lock(self, order_id: UUID) -> Order:
         """The order, kept from others until the transaction ends; raises NotFound."""
         return to_order((await self._connection.execute(_LOCK, {"id": order_id})).one_or_none())
+
+    async def lock_all(self, order_ids: Collection[UUID]) -> dict[UUID, Order]:
+        """The orders, taken in key order (K12) and kept from others until the transaction ends; raises NotFound."""
+        rows = await self._connection.execute(_LOCK_ALL, {"ids": list(order_ids)})
+        orders = {row.id: to_order(row) for row in rows}
+        if orders.keys() != set(order_ids):
+            raise NotFound()
+        return orders
 
     async def lock_own(self, order_id: UUID, *, member_id: UUID) -> Order:
         """The member's order, kept from others until the transaction ends; raises NotFound (SEC9)."""
@@ -117,6 +142,32 @@ class Orders:
         if written.rowcount != 1:
             raise ConcurrentChange(f"order {moved.id} changed meanwhile")
         return moved
+
+    async def save_paid(
+        self, paid: Collection[Order], *, timer: str, at: datetime
+    ) -> dict[UUID, list[BoughtLine]]:
+        """Write orders that were moved to PAID, by nobody's hand, as `save` does, and cancel their timers; their lines.
+
+        Raises ConcurrentChange.
+        """
+        rows = await self._connection.execute(
+            _PAY,
+            {
+                "ids": [order.id for order in paid],
+                "versions": [order.version for order in paid],
+                "paid_at": [order.paid_at for order in paid],
+                "actor_kind": SYSTEM.kind,
+                "timer": timer,
+                "at": at,
+            },
+        )
+        lines: dict[UUID, list[BoughtLine]] = {}
+        for row in rows:
+            of_order = dict(row)
+            lines.setdefault(of_order.pop("order_id"), []).append(BoughtLine(**of_order))
+        if len(lines) != len(paid):
+            raise ConcurrentChange("an order changed meanwhile")
+        return lines
 
     async def quote(self, order_id: UUID) -> dict[str, Any]:
         """The stored quote of an order."""

@@ -49,7 +49,7 @@ class LocalTransport:
             taken.append(future)
         return all(await asyncio.gather(*taken))
 
-    async def consume(self, queue: str, handler: Handler) -> None:
+    async def consume(self, queue: str, handler: Handler, *, linger_seconds: float = 0.0) -> None:
         waiting = self._queues[queue]
         self._stopped.discard(queue)
         try:

@@ -78,11 +78,11 @@ class RabbitMQTransport:
             outcome is None for outcome in outcomes
         ]  # or returned as unroutable, refused, not confirmed in time
 
-    async def consume(self, queue: str, handler: Handler) -> None:
+    async def consume(self, queue: str, handler: Handler, *, linger_seconds: float = 0.0) -> None:
         try:
             async with self._consumer(queue) as consumer:
                 while True:
-                    batch = await consumer.next_batch()
+                    batch = await consumer.next_batch(linger_seconds)
                     await finish(
                         _handle(queue, batch, consumer.deliveries(batch), handler), seconds=STOP_SECONDS
                     )
@@ -194,20 +194,22 @@ class _Consumer:
                     await underlay.basic_cancel(tag)
                 await self._channel.close()
 
-    async def next_batch(self) -> list[AbstractIncomingMessage]:
+    async def next_batch(self, linger_seconds: float) -> list[AbstractIncomingMessage]:
         """Wait for messages; raises when the channel closed, or when the broker forgot this consumer (K18)."""
-        batch: list[AbstractIncomingMessage] = []
-        while not batch or (len(batch) < BATCH and not self._waiting.empty()):
+        batch = [await self._first()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(linger_seconds):
+                while len(batch) < BATCH and (linger_seconds or not self._waiting.empty()):
+                    batch.append(_living(await self._waiting.get()))
+        return batch
+
+    async def _first(self) -> AbstractIncomingMessage:
+        while True:
             try:
                 async with asyncio.timeout(WATCH_SECONDS):
-                    message = await self._waiting.get()
+                    return _living(await self._waiting.get())
             except TimeoutError:
                 await self._check()
-                continue
-            if message is None:
-                raise ConnectionError("the channel was closed, or the broker cancelled the consumer")
-            batch.append(message)
-        return batch
 
     def deliveries(self, batch: Sequence[AbstractIncomingMessage]) -> list[Delivery]:
         """What the messages are to a reaction; those of the second tag are the queue's dead letters."""
@@ -231,6 +233,12 @@ class _Consumer:
 
     def _closed(self, *_: object) -> None:
         self._waiting.put_nowait(None)
+
+
+def _living(message: AbstractIncomingMessage | None) -> AbstractIncomingMessage:
+    if message is None:
+        raise ConnectionError("the channel was closed, or the broker cancelled the consumer")
+    return message
 
 
 async def _publish(exchange: AbstractExchange, pack: Pack) -> None:

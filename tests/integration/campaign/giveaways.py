@@ -1,7 +1,7 @@
 """The campaign service as its tests speak of it: templates to claim from, coupons, orders that use them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -134,8 +134,13 @@ class Campaign:
 
     async def hear(self, event: Event, *, id: UUID | None = None) -> None:
         """Deliver an event to the reactions that listen to it."""
-        envelope = encode(event, id=id or new_id(), at=self.clock.now())
-        delivery = Delivery(event.type, f"[{envelope}]".encode(), redelivered=False)
+        await self.hear_together({id or new_id(): event})
+
+    async def hear_together(self, events: Mapping[UUID, Event]) -> None:
+        """Deliver events of one type, by their ids, in one message."""
+        envelopes = [encode(event, id=id_, at=self.clock.now()) for id_, event in events.items()]
+        event = next(iter(events.values()))
+        delivery = Delivery(event.type, f"[{','.join(envelopes)}]".encode(), redelivered=False)
         for reaction in self.shop.platform.workers["campaign"].reactions:
             if type(event) in reaction.types:
                 await Consumer(reaction, self.engine, self.clock).handle([delivery])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.events import CouponRedeemed, CouponRestored
-from shared.ids import new_id
+from shared.ids import derived_id, new_id
 from tests.integration.campaign.giveaways import (
     AT,
     DAY,
@@ -163,6 +163,43 @@ async def test_a_paid_order_redeems_its_coupon_once(campaign: Campaign) -> None:
     refused = await campaign.release(order_id)
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/campaign/coupon-redeemed")
     assert await campaign.state(member_id, coupon_id) == "used"
+
+
+async def test_the_coupons_of_orders_paid_together_are_redeemed_together(campaign: Campaign) -> None:
+    counts = {}
+    for size in (1, 6):
+        paid, coupons = {}, []
+        for number in range(size):
+            member_id, order_id = new_id(), new_id()
+            coupons.append(await campaign.locked_coupon(member_id, order_id))
+            paid[new_id()] = order_paid(order_id, member_id, coupons[-1], coupon_discount_fen=1_000 + number)
+        paid |= {new_id(): order_paid(new_id(), new_id(), None)}
+        paid |= {new_id(): next(iter(paid.values()))}
+        async with campaign.counting_statements() as statements:
+            await campaign.hear_together(paid)
+        counts[size] = [each for each in statements if "buyers" not in each]
+        for (cause, order), coupon_id in zip(paid.items(), coupons, strict=False):
+            [redeemed] = await campaign.announced(coupon_id, CouponRedeemed)
+            assert redeemed["order_id"] == str(order.order_id)
+            assert redeemed["discount_fen"] == order.coupon_discount_fen
+            assert await campaign.journal(coupon_id) == ["claim", "lock", "redeem"]
+            [row] = await campaign.rows(
+                "SELECT event_id FROM outbox WHERE type = :type AND subject = :subject",
+                type=CouponRedeemed.type,
+                subject=coupon_id,
+            )
+            assert row["event_id"] == derived_id(
+                cause, f"campaign.redeem-coupon {CouponRedeemed.type} {coupon_id} 1"
+            )
+    assert len(counts[1]) == len(counts[6])
+
+
+async def test_orders_without_a_coupon_cost_the_claim_of_their_events_only(campaign: Campaign) -> None:
+    paid = {new_id(): order_paid(new_id(), new_id(), None) for _ in range(3)}
+    async with campaign.counting_statements() as statements:
+        await campaign.hear_together(paid)
+    assert len([each for each in statements if "coupon" in each]) == 0
+    assert len([each for each in statements if "inbox" in each]) == 2  # this reaction, and `remember_buyer`
 
 
 async def test_a_coupon_that_expires_while_locked_is_still_redeemed(campaign: Campaign) -> None:

@@ -186,6 +186,38 @@ async def test_what_was_released_cannot_be_sold_and_the_contradiction_is_kept_fo
     assert "given its stock back" in reason
 
 
+async def test_orders_paid_together_are_sold_in_one_statement(catalog: Catalog) -> None:
+    skus, counts = [await catalog.sku(stock=50) for _ in range(3)], {}
+    for size in (1, 8):
+        orders = [new_id() for _ in range(size)]
+        for order_id in orders:
+            await catalog.reserve(order_id, dict.fromkeys(skus, 1))
+        async with catalog.statements() as sent:
+            await catalog.announce(
+                "commit-reservation", *(paid(each, dict.fromkeys(skus, 1)) for each in orders)
+            )
+        counts[size] = len([each for each in sent if "reservations" in each])
+    assert counts == {1: 1, 8: 1}
+    assert [await catalog.stock(sku_id) for sku_id in skus] == [(41, 0, 9)] * 3
+
+
+async def test_batches_beside_each_other_sell_every_order_once(catalog: Catalog) -> None:
+    skus = [await catalog.sku(stock=100) for _ in range(4)]
+    orders = [new_id() for _ in range(40)]
+    for number, order_id in enumerate(orders):
+        lines = dict.fromkeys(skus if number % 2 else reversed(skus), 1)
+        assert (await catalog.reserve(order_id, lines)).status_code == 200
+    batches = [orders[at::5] for at in range(5)] + [orders[at : at + 10] for at in range(0, 40, 10)]
+    await asyncio.gather(
+        *(
+            catalog.announce("commit-reservation", *(paid(each, dict.fromkeys(skus, 1)) for each in batch))
+            for batch in batches
+        )
+    )
+    assert [await catalog.stock(sku_id) for sku_id in skus] == [(60, 0, 40)] * 4
+    assert [await catalog.stalled(order_id) for order_id in orders] == [[]] * 40
+
+
 async def test_a_payment_that_arrives_before_the_reservation_waits_for_it(catalog: Catalog) -> None:
     sku_id, order_id = await catalog.sku(), new_id()
     await catalog.announce("commit-reservation", paid(order_id, {sku_id: 1}))

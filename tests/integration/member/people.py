@@ -1,5 +1,6 @@
 """The member service as its tests speak of it: people who log in, orders that tell what happened to them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -88,8 +89,13 @@ class Members:
 
     async def hear(self, event: Event, *, id: UUID | None = None) -> None:
         """Deliver an event to the reactions that listen to it."""
-        envelope = encode(event, id=id or new_id(), at=self.clock.now())
-        delivery = Delivery(event.type, f"[{envelope}]".encode(), redelivered=False)
+        await self.hear_together({id or new_id(): event})
+
+    async def hear_together(self, events: Mapping[UUID, Event]) -> None:
+        """Deliver events of one type, by their ids, in one message."""
+        envelopes = [encode(event, id=id_, at=self.clock.now()) for id_, event in events.items()]
+        event = next(iter(events.values()))
+        delivery = Delivery(event.type, f"[{','.join(envelopes)}]".encode(), redelivered=False)
         worker = self.shop.platform.workers["member"]
         resources = self.shop.platform.resources["member"]
         for reaction in worker.reactions:

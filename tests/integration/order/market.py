@@ -317,8 +317,13 @@ class Market:
 
     async def hear(self, event: Event, *, id: UUID | None = None) -> None:
         """Deliver an event to the order service's own reactions."""
-        envelope = encode(event, id=id or new_id(), at=self.clock.now())
-        delivery = Delivery(event.type, f"[{envelope}]".encode(), redelivered=False)
+        await self.hear_together({id or new_id(): event})
+
+    async def hear_together(self, events: Mapping[UUID, Event]) -> None:
+        """Deliver events of one type, by their ids, in one message."""
+        envelopes = [encode(event, id=id_, at=self.clock.now()) for id_, event in events.items()]
+        event = next(iter(events.values()))
+        delivery = Delivery(event.type, f"[{','.join(envelopes)}]".encode(), redelivered=False)
         for reaction in self.shop.platform.workers["order"].reactions:
             if type(event) in reaction.types:
                 consumer = Consumer(reaction, self.resources.engine, self.clock)

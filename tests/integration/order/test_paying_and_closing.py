@@ -1,7 +1,7 @@
 """Paid once, closed once, and one winner when both happen (K15, P3, P5, OR-11)."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from services.order.orders.domain import SYSTEM, OrderStatus
 from services.order.orders.storage import Orders
 from shared.database import begin
 from shared.events import OrderClosed, OrderPaid, PaymentSucceeded
-from shared.ids import new_id
+from shared.ids import derived_id, new_id
 from tests.integration.order.market import Market
+from tests.support.statements import heard
 
 
 def payment_succeeded(order: dict[str, Any], market: Market, **values: Any) -> PaymentSucceeded:
@@ -71,6 +72,66 @@ async def test_a_success_that_is_told_five_times_counts_once(market: Market) -> 
     await asyncio.gather(*(market.hear(event) for _ in range(2)))
     assert await market.history(order) == [(1, "creating"), (2, "pending_pay"), (3, "paid")]
     assert len(await market.announced(order, OrderPaid)) == 1
+
+
+async def test_orders_paid_together_are_marked_in_four_statements_and_announced_with_ids_of_their_own(
+    market: Market,
+) -> None:
+    sku_id, counts = await market.sku(stock=20), {}
+    for size in (1, 5):
+        orders = [await market.order(await market.buyer(), {sku_id: 1}) for _ in range(size)]
+        heard_of = {new_id(): payment_succeeded(order, market) for order in orders}
+        again = {new_id(): next(iter(heard_of.values()))}
+        statements: list[str] = []
+        with heard(market.resources.engine, statements.append):
+            await market.hear_together(heard_of | again)
+        own = ("inbox", "orders", "INTO outbox")  # the worker polls with other words
+        counts[size] = len([each for each in statements if any(word in each for word in own)])
+        for order in orders:
+            assert await market.history(order) == [(1, "creating"), (2, "pending_pay"), (3, "paid")]
+            assert await timers(market, order) == []
+        told = await market.rows(
+            "order",
+            "SELECT event_id FROM outbox WHERE type = 'order.paid.v1' AND subject = ANY(:orders)",
+            orders=[order["order_id"] for order in orders],
+        )
+        assert {row["event_id"] for row in told} == {
+            derived_id(cause, f"order.mark-paid order.paid.v1 {event.order_id} 1")
+            for cause, event in heard_of.items()
+        }
+    assert counts == {1: 4, 5: 4}
+
+
+async def test_a_wrong_payment_among_others_holds_up_none_of_them(market: Market) -> None:
+    sku_id = await market.sku()
+    good, wrong, closed, other = [await market.order(await market.buyer(), {sku_id: 1}) for _ in range(4)]
+    await market.execute(
+        "UPDATE orders SET placed_at = :at WHERE id = :id",
+        id=UUID(other["order_id"]),
+        at=(later := market.clock.now() + timedelta(seconds=3)),
+    )
+    async with begin(market.resources.engine) as work:
+        orders = Orders(work.connection)
+        order = await orders.lock(UUID(closed["order_id"]))
+        for status in (OrderStatus.CLOSING, OrderStatus.CLOSED):
+            order = await orders.move(order, status, by=SYSTEM, at=market.clock.now(), reason="unpaid")
+    payments = {
+        new_id(): payment_succeeded(good, market),
+        (wrong_id := new_id()): payment_succeeded(wrong, market, amount_fen=1),
+        (unknown_id := new_id()): payment_succeeded(good | {"order_id": str(new_id())}, market),
+        new_id(): payment_succeeded(closed, market),
+        new_id(): payment_succeeded(other, market),
+    }
+    await market.hear_together(payments)
+    statuses = [await market.status(order) for order in (good, wrong, closed, other)]
+    assert statuses == ["paid", "pending_pay", "closed", "paid"]
+    (paid,) = await market.announced(other, OrderPaid)
+    assert datetime.fromisoformat(paid["paid_at"]) == later
+    stalled = await market.rows(
+        "order", "SELECT event_id FROM stalled_events WHERE event_id = ANY(:ids)", ids=list(payments)
+    )
+    assert {row["event_id"] for row in stalled} == {wrong_id, unknown_id}
+    await market.execute("DELETE FROM stalled_events WHERE event_id = ANY(:ids)", ids=[wrong_id, unknown_id])
 
 
 async def test_a_step_that_waited_for_another_is_not_told_before_it(market: Market) -> None:

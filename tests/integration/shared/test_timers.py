@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from shared.telemetry import current_trace_id, door_span
 from shared.timers import loop as loop_module
 from shared.timers.loop import Timer, TimerLoop, Timers
 from tests.support.kernel import execute, scalar
+from tests.support.statements import heard
 
 AT = datetime(2026, 5, 1, 8, tzinfo=UTC)
 Run = Callable[[None, Timer], Coroutine[Any, Any, datetime | None]]
@@ -319,3 +321,54 @@ async def test_loops_that_are_killed_again_and_again_lose_no_timer_and_take_effe
     assert {timer.key for timer in alarm.ran} == {str(number) for number in range(200)}
     effects = "SELECT count(*) FROM inbox WHERE reaction = :kind"
     assert await scalar(engine, effects, kind=alarm.kind) == 200
+
+
+@asynccontextmanager
+async def running(alarm: Alarm) -> AsyncIterator[list[str]]:
+    """A loop at work, and the statements that it sends."""
+    alarm.clock.set(datetime.now(UTC))
+    statements: list[str] = []
+    with heard(alarm.engine, statements.append):
+        task = asyncio.create_task(alarm.loop().run())
+        await asyncio.sleep(0.1)
+        try:
+            yield statements
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_loop_with_nothing_to_do_asks_once_a_second_what_is_next(alarm: Alarm) -> None:
+    await alarm.set("later", due_at=datetime.now(UTC) + timedelta(hours=1))
+    async with running(alarm) as statements:
+        await asyncio.sleep(1.2)
+    assert [each.split()[0] for each in statements] == ["SELECT", "SELECT"]
+
+
+async def test_a_timer_that_is_set_in_the_process_of_the_loop_runs_at_once(
+    alarm: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_module, "LOOK_SECONDS", 600.0)
+    async with running(alarm):
+        await alarm.set("now", due_at=alarm.clock.now())
+        await until_run(alarm, ["now"])
+
+
+async def test_the_loop_wakes_for_the_next_timer_and_looks_for_those_of_other_processes(
+    alarm: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_module, "LOOK_SECONDS", 0.3)
+    async with running(alarm):
+        await execute(
+            alarm.engine,
+            "INSERT INTO timers (id, kind, key, due_at) VALUES (gen_random_uuid(), :kind, 'other', :due_at)",
+            kind=alarm.kind,
+            due_at=alarm.clock.now(),
+        )
+        await until_run(alarm, ["other"])
+
+
+async def until_run(alarm: Alarm, keys: list[str]) -> None:
+    async with asyncio.timeout(10):
+        while [timer.key for timer in alarm.ran] != keys:
+            await asyncio.sleep(0.02)

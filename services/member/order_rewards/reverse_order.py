@@ -1,47 +1,16 @@
-"""A paid order spends its held points and earns new ones with growth; a refund undoes it pro rata (MB-03, MB-04, L3)."""
+"""A refund undoes pro rata what its order spent and earned (MB-03, MB-04, L3)."""
 
 from datetime import datetime
 from uuid import UUID
 
-from services.member.levels.usecases import earn_growth, take_back_growth
+from services.member.levels.usecases import take_back_growth
 from services.member.order_rewards.domain import OrderReward, Reversal
 from services.member.order_rewards.storage import OrderRewards
 from services.member.points.domain import Source
-from services.member.points.hold_points import spend_points
-from services.member.points.usecases import earn_points, point_rules, reverse_points
+from services.member.points.usecases import reverse_points
 from shared.database import UnitOfWork
-from shared.events import OrderPaid, OrderRefunded, PointsReversed
+from shared.events import OrderRefunded, PointsReversed
 from shared.messaging.reactions import TooEarly
-
-
-async def reward_order(work: UnitOfWork, paid: OrderPaid, *, at: datetime) -> None:
-    """Spend what the order held, and give what its goods earn; once per order."""
-    rules = await point_rules(work)
-    reward = OrderReward(
-        order_id=paid.order_id,
-        member_id=paid.member_id,
-        goods_fen=sum(line.payable_fen for line in paid.lines),
-        earn_points_per_yuan=rules.earn_points_per_yuan,
-        growth_per_yuan=rules.growth_per_yuan,
-        points_spent=paid.points_used,
-    )
-    if not await OrderRewards(work.connection).add(reward, at=at):
-        return
-    if paid.points_used:
-        await spend_points(work, paid.order_id, points=paid.points_used, at=at)
-    source = Source("order", str(paid.order_id))
-    await earn_points(
-        work,
-        paid.member_id,
-        reward.points,
-        reason="order",
-        source=source,
-        expires_at=rules.expires_at(at),
-        at=at,
-    )
-    await earn_growth(
-        work, paid.member_id, reward.growth, source_type=source.type, source_id=source.id, at=at
-    )
 
 
 async def reverse_order(work: UnitOfWork, refunded: OrderRefunded, *, at: datetime) -> None:
