@@ -5,12 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends
 
-from services.order.clients import catalog
-from services.order.clients.catalog import Sku
 from services.order.orders.placing_storage import Attempt, find_attempts
 from services.order.orders.sold_out import Shortages
 from services.order.settings import Settings
@@ -26,7 +23,7 @@ from shared.wechat.http import new_client
 from shared.wechat.mini import MiniProgram, MiniProgramSettings
 
 OURSELVES = Principal(Kind.SERVICE)
-"""On whose behalf timers call the siblings, and what is asked for several members at once."""
+"""On whose behalf timers call the siblings."""
 PLACED_AT_ONCE = 8
 """So many orders are being placed at once; the others wait in line, and hold no connection to the database."""
 
@@ -35,16 +32,14 @@ PLACED_AT_ONCE = 8
 class OrderResources(Resources):
     """The common parts, the settings, the keys that seal addresses, the mini-program's API, and what a rush needs.
 
-    ``attempts`` finds what was tried under a key before, ``skus`` what the catalog sells, both for all who ask at the
-    moment; ``counter`` lets so many place an order at once, first come first served, and ``shortages`` is what was refused a
-    moment ago.
+    ``attempts`` finds what was tried under a key before, ``counter`` lets so many place an order at once, first come first
+    served, and ``shortages`` is what was refused a moment ago.
     """
 
     settings: Settings
     field_keys: FieldKeys
     mini_program: MiniProgram
     attempts: Together[str, Attempt]
-    skus: Together[UUID, Sku]
     counter: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACED_AT_ONCE))
     shortages: Shortages = field(default_factory=Shortages)
 
@@ -69,7 +64,6 @@ async def open_resources(
             field_keys=FieldKeys.from_file(settings.field_keys_file),
             mini_program=MiniProgram(account, http, clock=opened.clock.now),
             attempts=Together(lambda keys: find_attempts(opened.engine, keys)),
-            skus=Together(lambda sku_ids: catalog.look_up(opened.services, sku_ids, on_behalf_of=OURSELVES)),
         )
 
 

@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from services.order.carts.storage import Carts
 from services.order.checkout.proposal import Gathered, Proposal, price_lines, propose
 from services.order.checkout.wishes import Wish, WishedLine
-from services.order.clients import campaign, member
+from services.order.clients import campaign, catalog, member
 from services.order.clients.campaign import Offers
-from services.order.clients.catalog import Sku
 from services.order.clients.member import Address, Standing
 from services.order.freight.storage import freight_rule
 from services.order.orders.addresses import last_sent_to
@@ -31,7 +29,7 @@ async def make_proposal(
     """
     lines, freight = await _own(resources, caller, wish)
     skus, standing = await asyncio.gather(
-        _skus(resources, lines),
+        catalog.look_up(resources.services, [line.sku_id for line in lines], on_behalf_of=caller),
         _standing(resources, caller),
     )
     offers, address = await asyncio.gather(
@@ -60,11 +58,6 @@ async def _own(
             return wish.lines, freight
         cart = await Carts(connection).lines(caller.member_id)
         return [WishedLine(line.sku_id, line.quantity) for line in cart if line.is_selected], freight
-
-
-async def _skus(resources: OrderResources, lines: Sequence[WishedLine]) -> dict[UUID, Sku]:
-    found = await asyncio.gather(*(resources.skus.get(line.sku_id) for line in lines))
-    return {sku.sku_id: sku for sku in found if sku is not None}
 
 
 async def _standing(resources: OrderResources, caller: Principal) -> Standing | None:

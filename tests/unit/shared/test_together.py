@@ -70,3 +70,18 @@ async def test_whoever_gives_up_spoils_nothing() -> None:
     assert (await patient, await late) == (4, 6)
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_in_a_crowd_those_who_come_within_a_moment_are_asked_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.together.GATHERING_SECONDS", 0.2)
+    library = Library()
+    together = Together(library.look_up)
+    assert await asyncio.gather(together.get(0), together.get(1)) == [0, 2]
+    early = asyncio.create_task(together.get(2))
+    await asyncio.sleep(0.01)
+    assert library.asked == [[0, 1]]
+    assert await together.get(3) == 6
+    assert await early == 4
+    assert library.asked == [[0, 1], [2, 3]]
