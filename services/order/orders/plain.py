@@ -2,7 +2,8 @@
 
 The route stands before FastAPI's own, which stays its contract: it takes orders only while there is a rush, refuses those
 that are plainly sent and would be refused from memory, and hands all others on, as they came. Measured (Python's CPU of one
-refusal, with its look-up and without the database's): 800 → 250 µs, more than half of them for who the buyer is.
+refusal among 3,000, with its look-up and without the database's): 770 → 450 µs or less, 140 of them for the signature that
+says who the buyer is.
 """
 
 from pydantic import ValidationError

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from shared.together import MOST, Together
+from shared.together import CROWD, MOST, Together
 
 
 class Library:
@@ -78,10 +78,12 @@ async def test_in_a_crowd_those_who_come_within_a_moment_are_asked_together(
     monkeypatch.setattr("shared.together.GATHERING_SECONDS", 0.2)
     library = Library()
     together = Together(library.look_up)
-    assert await asyncio.gather(together.get(0), together.get(1)) == [0, 2]
-    early = asyncio.create_task(together.get(2))
+    await asyncio.gather(*(together.get(number) for number in range(CROWD)))
+    early = asyncio.create_task(together.get(20))
     await asyncio.sleep(0.01)
-    assert library.asked == [[0, 1]]
-    assert await together.get(3) == 6
-    assert await early == 4
-    assert library.asked == [[0, 1], [2, 3]]
+    assert library.asked == [[*range(CROWD)]]
+    assert await together.get(30) == 60
+    assert await early == 40
+    assert library.asked == [[*range(CROWD)], [20, 30]]
+    assert await together.get(40) == 80
+    await asyncio.wait_for(together.get(50), 0.1)  # two are no crowd: nobody is waited for
