@@ -189,11 +189,12 @@ async def test_what_is_odd_hears_in_a_rush_what_it_hears_without_one(
 async def test_a_rush_for_one_item_keeps_nobody_from_ordering_another(
     market: Market, buyers: list[Buyer]
 ) -> None:
+    first, second = await market.buyer(), await market.buyer()
     hot, calm = await market.sku(stock=1), await market.sku(stock=2)
-    await market.order(buyers[0], {hot: 1})
-    body = await market.order_body(buyers[0], {hot: 1})
-    other = await market.order_body(buyers[0], {calm: 1})
-    async with rush(buyers[1:21], body):
-        assert (await order(buyers[0], other)).status_code == 201
-        assert (await order(buyers[21], other)).status_code == 201
+    await market.order(first, {hot: 1})
+    body = await market.order_body(first, {hot: 1})
+    other = await market.order_body(first, {calm: 1})
+    async with rush(buyers[:20], body):
+        assert (await order(first, other)).status_code == 201
+        assert (await order(second, other)).status_code == 201
     assert (await market.stock(hot), await market.stock(calm)) == ((1, 1, 0), (2, 2, 0))
