@@ -10,13 +10,17 @@ V = TypeVar("V")
 
 MOST = 100
 """So many questions are asked at once."""
+CROWD = 5
+GATHERING_SECONDS = 0.005
+"""While so many come at once the next are waited for so long: a statement for five costs as much as one for fifty."""
 
 
 class Together(Generic[K, V]):
     """Answers from ``ask``, which is given several keys, no two the same, and leaves out those it knows nothing of.
 
     Whoever comes first is asked for at once and alone; whoever comes meanwhile waits for the next call, and a key that comes
-    twice for the one after. So an answer is never older than its question, and each question is asked once.
+    twice for the one after. So an answer is never older than its question, and each question is asked once. In a crowd a
+    moment passes between two calls, in which more come together.
     """
 
     def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
@@ -45,6 +49,8 @@ class Together(Generic[K, V]):
                 for key, answer in asked.items():
                     if not answer.done():
                         answer.set_result(found.get(key))
+            if len(asked) >= CROWD and len(self._waiting) < MOST:
+                await asyncio.sleep(GATHERING_SECONDS)
 
     def _next(self) -> dict[K, asyncio.Future[V | None]]:
         """The first questions, each key once; whoever has given up is passed over."""

@@ -10,6 +10,7 @@ from services.order.checkout.api import router as checkout
 from services.order.freight.api import router as freight
 from services.order.orders.api import router as orders
 from services.order.orders.operator_api import router as operator_orders
+from services.order.orders.plain import PlainRefusals
 from services.order.refunds.api import router as refunds
 from services.order.resources import OrderResources, open_resources
 from services.order.rules.api import router as rules
@@ -22,7 +23,7 @@ from shared.process import serve
 
 def create_app(resources: OrderResources) -> FastAPI:
     """The order service's routes."""
-    return create_service_app(
+    app = create_service_app(
         resources,
         carts,
         checkout,
@@ -38,6 +39,8 @@ def create_app(resources: OrderResources) -> FastAPI:
         rules,
         title="Jishi order",
     )
+    app.router.routes[:0] = [PlainRefusals(resources)]
+    return app
 
 
 def main() -> None:

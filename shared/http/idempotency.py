@@ -14,8 +14,10 @@ from starlette.responses import Response
 
 from shared.database import UnitOfWork, transact
 from shared.http.callers import principal
+from shared.http.identity import Principal
 from shared.http.problems import Problem
 
+MAX_KEY = 255
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
 _FIND = text("SELECT request_hash, status, answer FROM idempotency_keys WHERE key = :key")
 _KEEP = text(
@@ -50,15 +52,23 @@ class IdempotencyKey:
 
 
 async def _read(
-    request: Request, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
+    request: Request, idempotency_key: Annotated[str | None, Header(max_length=MAX_KEY)] = None
 ) -> IdempotencyKey:
-    if not idempotency_key or not idempotency_key.isprintable():
+    return key_for(
+        principal(request),
+        f"{request.method} {request.scope['route'].path}",
+        idempotency_key,
+        path=request.url.path,
+        body=await request.body(),
+    )
+
+
+def key_for(caller: Principal, route: str, sent: str | None, *, path: str, body: bytes) -> IdempotencyKey:
+    """The key that a client sent with a request; ``route`` is its method and template. Raises KeyMissing."""
+    if not sent or not sent.isprintable():
         raise KeyMissing()
-    caller = principal(request)
-    route = request.scope["route"].path
-    scope = f"{caller.kind}:{caller.subject}:{request.method} {route}:{idempotency_key}"
-    asked = str(request.url.path).encode() + b"\n" + await request.body()
-    return IdempotencyKey(scope, hashlib.sha256(asked).hexdigest())
+    scope = f"{caller.kind}:{caller.subject}:{route}:{sent}"
+    return IdempotencyKey(scope, hashlib.sha256(path.encode() + b"\n" + body).hexdigest())
 
 
 Idempotent = Annotated[IdempotencyKey, Depends(_read)]

@@ -97,15 +97,6 @@ class SimulatedDriver:
     async def executemany(self, sql: str, values: Sequence[Any]) -> None:
         await self.carry_out(sql, self._real.executemany, sql, values)
 
-    async def fetch(self, sql: str, *values: Any) -> Any:
-        return await self.carry_out(sql, self._real.fetch, sql, *values)
-
-    async def fetchrow(self, sql: str, *values: Any) -> Any:
-        return await self.carry_out(sql, self._real.fetchrow, sql, *values)
-
-    async def fetchval(self, sql: str, *values: Any) -> Any:
-        return await self.carry_out(sql, self._real.fetchval, sql, *values)
-
     async def close(self, *, timeout: float) -> None:
         """A dead process's connection is gone, and PostgreSQL rolls back."""
         if self.is_in_transaction():

@@ -12,7 +12,7 @@ from services.catalog.plain import PlainRoute, plain_id, plain_number, plain_tex
 from services.catalog.products.queries import Sort, list_products, look_up_skus, product_detail
 from services.catalog.products.views import FoundSkus, ProductCard, ProductDetail
 from services.catalog.resources import CatalogResources, Own
-from services.catalog.straight import straight
+from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import Body, Id
 from shared.http.callers import FromOrder
@@ -38,7 +38,7 @@ async def browse_products(
     limit: Limit = 20,
 ) -> Response:
     """Products on sale, of a category and everything below it, in one statement."""
-    async with straight(resources.engine) as connection:
+    async with reading(resources.engine) as connection:
         return answer(
             await list_products(connection, category_id=category_id, sort=sort, after=after, limit=limit)
         )
@@ -47,7 +47,7 @@ async def browse_products(
 @router.get("/products/{product_id}", response_model=ProductDetail)
 async def show_product(product_id: UUID, resources: Own) -> Response:
     """Everything a shopper sees before buying: options, SKUs with stock, media, after-sale policy (PD-03, PD-12)."""
-    async with straight(resources.engine) as connection:
+    async with reading(resources.engine) as connection:
         document = await product_detail(connection, product_id)
     if document is None:
         raise NotFound()
@@ -80,5 +80,5 @@ plain_routes = (
 @router.post("/internal/skus/lookup", response_model=FoundSkus)
 async def find_skus(body: SkuLookup, caller: FromOrder, resources: Own) -> Response:
     """Name, price, stock, categories and policy of SKUs, for carts and checkout; unknown ids are left out."""
-    async with straight(resources.engine) as connection:
+    async with reading(resources.engine) as connection:
         return answer(await look_up_skus(connection, body.sku_ids))

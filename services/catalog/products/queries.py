@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from services.catalog.policies.storage import POLICY_OF_PRODUCT
 from services.catalog.products.views import OperatorProductRow
-from services.catalog.straight import Straight
 from shared.connection import Connection
 from shared.http.paging import Page, before_id, following, instant, page_of, place_after, whole_number
 
@@ -57,18 +56,17 @@ _READ = {
 }
 
 
-def _list_statement(sort: Sort, *, in_category: bool, is_next: bool) -> str:
-    """SQL for one page; its values are the limit, then the category, then the position after which it begins."""
+def _list_statement(sort: Sort, *, in_category: bool, is_next: bool) -> TextClause:
+    """SQL for one page; its values are the limit, the category, and the position and id after which it begins."""
     column, type_, direction, beyond = _SORTED_BY[sort]
     conditions = ["p.status = 'on_sale'"]
     if in_category:
-        conditions.append(_BELOW.format("$2"))
+        conditions.append(_BELOW.format(":category_id"))
     if is_next:
-        first = 3 if in_category else 2
-        conditions.append(f"({column}, p.id) {beyond} (${first}::{type_}, ${first + 1}::uuid)")
-    return (
+        conditions.append(f"({column}, p.id) {beyond} (CAST(:position AS {type_}), CAST(:id AS uuid))")
+    return text(
         f"SELECT {CARD}, {column} AS position FROM products p WHERE {' AND '.join(conditions)}"
-        f" ORDER BY {column} {direction}, p.id {direction} LIMIT $1"
+        f" ORDER BY {column} {direction}, p.id {direction} LIMIT :limit"
     )
 
 
@@ -78,23 +76,24 @@ _LISTS = {
     for in_category in (False, True)
     for is_next in (False, True)
 }
-_DETAIL = (
-    f"SELECT {CARD}, p.brand, p.description, p.options::text, p.media::text, p.attributes::text, p.version,"
+_DETAIL = text(
+    f"SELECT {CARD}, p.brand, p.description, CAST(p.options AS text) AS options, CAST(p.media AS text) AS media,"
+    " CAST(p.attributes AS text) AS attributes, p.version,"
     f" {_CATEGORY_PATH} AS categories, {POLICY_OF_PRODUCT} AS after_sale_policy,"
     " (SELECT coalesce(json_agg(json_build_object('sku_id', s.id, 'sku_code', s.sku_code, 'options', s.options,"
     " 'price_fen', s.price_fen, 'market_price_fen', s.market_price_fen, 'weight_grams', s.weight_grams,"
     f" 'image_url', {_IMAGE_OF_SKU}, 'available', l.on_hand - l.reserved) ORDER BY s.id), '[]')::text"
     " FROM skus s JOIN stock_levels l ON l.sku_id = s.id WHERE s.product_id = p.id AND s.is_active) AS skus"
-    " FROM products p JOIN categories c ON c.id = p.category_id WHERE p.id = $1 AND p.status = 'on_sale'"
+    " FROM products p JOIN categories c ON c.id = p.category_id WHERE p.id = :product_id AND p.status = 'on_sale'"
 )
 _DETAIL_JSON = ("options", "media", "attributes", "categories", "after_sale_policy", "skus")
-_LOOKUP = (
-    "SELECT s.id AS sku_id, s.sku_code, s.product_id, p.name AS product_name, s.options::text,"
+_LOOKUP = text(
+    "SELECT s.id AS sku_id, s.sku_code, s.product_id, p.name AS product_name, CAST(s.options AS text) AS options,"
     f" {_IMAGE_OF_SKU} AS image_url, c.path AS category_ids, s.price_fen AS unit_price_fen, s.market_price_fen,"
     " s.weight_grams, p.status = 'on_sale' AND s.is_active AS is_on_sale, l.on_hand - l.reserved AS available,"
     f" {POLICY_OF_PRODUCT} AS after_sale_policy"
     " FROM skus s JOIN products p ON p.id = s.product_id JOIN categories c ON c.id = p.category_id"
-    " JOIN stock_levels l ON l.sku_id = s.id WHERE s.id = ANY($1::uuid[])"
+    " JOIN stock_levels l ON l.sku_id = s.id WHERE s.id = ANY(:sku_ids)"
 )
 _OPERATOR_LIST = text(
     f"SELECT {CARD}, p.category_id, p.status, p.version, p.updated_at FROM products p"
@@ -107,27 +106,27 @@ _STOCK_OF_SKUS = text("SELECT sku_id, on_hand, reserved, sold FROM stock_levels 
 
 
 async def list_products(
-    connection: Straight, *, category_id: UUID | None, sort: Sort, after: str | None, limit: int
+    connection: Connection, *, category_id: UUID | None, sort: Sort, after: str | None, limit: int
 ) -> dict[str, Any]:
     """The document of one page of products on sale, descendants of the category included; one statement."""
     found = place_after(after, _READ[sort], UUID)
-    values: list[Any] = [category_id] if category_id else []
-    values += found or []
+    position, id_ = found or [None, None]
+    values = {"category_id": category_id, "position": position, "id": id_, "limit": limit + 1}
     statement = _LISTS[sort, category_id is not None, found is not None]
-    rows = [dict(row) for row in await connection.fetch(statement, limit + 1, *values)]
+    rows = [dict(row) for row in await connection.execute(statement, values)]
     places = [(row.pop("position"), row["product_id"]) for row in rows]
     return {"items": rows[:limit], "next": following(places, limit, place=lambda place: place)}
 
 
-async def product_detail(connection: Straight, product_id: UUID) -> dict[str, Any] | None:
+async def product_detail(connection: Connection, product_id: UUID) -> dict[str, Any] | None:
     """The document of one product on sale, with SKUs, stock and after-sale policy; one statement."""
-    row = await connection.fetchrow(_DETAIL, product_id)
+    row = (await connection.execute(_DETAIL, {"product_id": product_id})).one_or_none()
     return None if row is None else dict(row) | {name: _raw(row[name]) for name in _DETAIL_JSON}
 
 
-async def look_up_skus(connection: Straight, sku_ids: Sequence[UUID]) -> dict[str, Any]:
+async def look_up_skus(connection: Connection, sku_ids: Sequence[UUID]) -> dict[str, Any]:
     """The document of what checkout needs to know of SKUs; unknown ids are left out; one statement."""
-    rows = await connection.fetch(_LOOKUP, list(sku_ids))
+    rows = await connection.execute(_LOOKUP, {"sku_ids": list(sku_ids)})
     return {
         "items": [
             dict(row) | {name: _raw(row[name]) for name in ("options", "after_sale_policy")} for row in rows

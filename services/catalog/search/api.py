@@ -16,7 +16,6 @@ from services.catalog.search.hot import HOT_DAYS
 from services.catalog.search.queries import own_queries, queries_without_result, ranked_cards
 from services.catalog.search.usecases import engine, forget_history
 from services.catalog.search.words import MAX_QUERY, normalised
-from services.catalog.straight import straight
 from shared.clock import shop_day
 from shared.database import reading
 from shared.http.app import service_router
@@ -74,7 +73,7 @@ async def search(
 
     # Once for all who search for the same within a moment; it is counted for each.
     async def find() -> FoundPage:
-        async with straight(resources.engine) as connection:
+        async with reading(resources.engine) as connection:
             hits = await engine.find(connection, q)
             page = await ranked_cards(connection, hits, after=after, limit=limit)
         return FoundPage(encoded(page), results=len(hits.found) if hits.is_exact else 0)
@@ -106,7 +105,7 @@ plain_routes = (
 async def suggest(caller: AnyCaller, resources: Own, now: Now, q: Words = "") -> Response:
     """What the words may become: one's own searches, then the shop's words; without words what others search (SE-02)."""
     beginning = normalised(q)
-    async with straight(resources.engine) as connection:
+    async with reading(resources.engine) as connection:
         own = (
             await own_queries(connection, caller.member_id, beginning, limit=3)
             if caller.kind is Kind.MEMBER

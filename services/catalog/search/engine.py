@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from services.catalog.straight import Straight
 from shared.connection import Connection
 
 MOST_HITS = 200
@@ -53,10 +52,10 @@ class SearchEngine(Protocol):
         """Forget documents."""
         ...
 
-    async def find(self, connection: Straight, query: str) -> Hits:
+    async def find(self, connection: Connection, query: str) -> Hits:
         """At most MOST_HITS documents, best first; never fails, whatever the query."""
         ...
 
-    async def suggest(self, connection: Straight, beginning: str, *, limit: int) -> list[str]:
+    async def suggest(self, connection: Connection, beginning: str, *, limit: int) -> list[str]:
         """Terms that begin so, in Chinese, in pinyin or by initials; the most popular first."""
         ...

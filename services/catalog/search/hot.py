@@ -4,8 +4,8 @@ import time
 from datetime import datetime, timedelta
 
 from services.catalog.search.queries import hot_queries
-from services.catalog.straight import Straight
 from shared.clock import shop_day
+from shared.connection import Connection
 
 HOT_DAYS = 7
 HOT_WORDS = 10
@@ -19,7 +19,7 @@ class HotWords:
         self._words: list[str] = []
         self._fresh_until = 0.0
 
-    async def top(self, connection: Straight, *, at: datetime) -> list[str]:
+    async def top(self, connection: Connection, *, at: datetime) -> list[str]:
         """At most ten words, the most wanted first; up to a minute old."""
         if time.monotonic() >= self._fresh_until:
             self._fresh_until = time.monotonic() + FRESH_SECONDS

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from services.catalog.search.engine import MOST_HITS, Document, Hit, Hits
 from services.catalog.search.terms import SuggestionTerms, known_terms, terms_beginning, terms_like
@@ -21,7 +21,6 @@ from services.catalog.search.words import (
     runs,
     tokens_of,
 )
-from services.catalog.straight import Straight
 from shared.connection import Connection
 
 FEW_HITS = 10
@@ -46,15 +45,19 @@ _RANK = text("""
      WHERE d.product_id = k.product_id""")
 
 
-def _find(name_score: str) -> str:
-    return f"""
-        SELECT product_id, {name_score} + least(40, (5 * ln(1 + sales))::integer) AS score FROM search_documents
-         WHERE tokens @@ $1::tsquery AND haystack LIKE ALL($2::text[])
-         ORDER BY score DESC, product_id DESC LIMIT {MOST_HITS}"""
+def _find(name_score: str) -> TextClause:
+    return text(f"""
+        SELECT product_id, {name_score} + least(40, CAST(5 * ln(1 + sales) AS integer)) AS score FROM search_documents
+         WHERE tokens @@ CAST(CAST(:condition AS text) AS tsquery) AND haystack LIKE ALL(CAST(:patterns AS text[]))
+         ORDER BY score DESC, product_id DESC LIMIT {MOST_HITS}""")
 
 
-_FIND = _find("CASE WHEN name LIKE $3 THEN 100 WHEN name LIKE ALL($2::text[]) THEN 60 ELSE 0 END")
-_FIND_SIMILAR = _find("10 * (SELECT count(*) FROM unnest($3::text[]) AS c WHERE name LIKE c)::integer")
+_FIND = _find(
+    "CASE WHEN name LIKE :whole THEN 100 WHEN name LIKE ALL(CAST(:patterns AS text[])) THEN 60 ELSE 0 END"
+)
+_FIND_SIMILAR = _find(
+    "10 * (SELECT CAST(count(*) AS integer) FROM unnest(CAST(:parts AS text[])) AS c WHERE name LIKE c)"
+)
 
 
 class PostgresSearch:
@@ -79,7 +82,7 @@ class PostgresSearch:
         await connection.execute(_REMOVE, {"ids": list(product_ids)})
         await SuggestionTerms(connection).recount(gone=old, come=[])
 
-    async def find(self, connection: Straight, query: str) -> Hits:
+    async def find(self, connection: Connection, query: str) -> Hits:
         query = normalised(query)[:MAX_QUERY]
         words = runs(query)[:MAX_WORDS]
         if not words:
@@ -93,14 +96,15 @@ class PostgresSearch:
             return Hits(found, is_exact=True)
         return Hits(await self._similar(connection, query, words), is_exact=False)
 
-    async def suggest(self, connection: Straight, beginning: str, *, limit: int) -> list[str]:
+    async def suggest(self, connection: Connection, beginning: str, *, limit: int) -> list[str]:
         return await terms_beginning(connection, normalised(beginning)[:MAX_QUERY], limit=limit)
 
-    async def _containing(self, connection: Straight, query: str, words: list[str]) -> list[Hit]:
+    async def _containing(self, connection: Connection, query: str, words: list[str]) -> list[Hit]:
         patterns, whole = [f"%{word}%" for word in words], f"%{'%'.join(runs(query))}%"
-        return [Hit(*row) for row in await connection.fetch(_FIND, all_required(words), patterns, whole)]
+        values = {"condition": all_required(words), "patterns": patterns, "whole": whole}
+        return [Hit(*row) for row in await connection.execute(_FIND, values)]
 
-    async def _cut(self, connection: Straight, words: list[str]) -> list[str]:
+    async def _cut(self, connection: Connection, words: list[str]) -> list[str]:
         """The words of a query, those in Han characters cut into the shop's own terms."""
         long = [word for word in words if is_han(word) and len(word) > 2]
         if not long:
@@ -109,7 +113,7 @@ class PostgresSearch:
         known = await known_terms(connection, parts)
         return [part for word in words for part in (cut(word, known) if word in long else [word])]
 
-    async def _similar(self, connection: Straight, query: str, words: list[str]) -> list[Hit]:
+    async def _similar(self, connection: Connection, query: str, words: list[str]) -> list[Hit]:
         """What the query may have meant: a term that sounds or looks like it, else all of it but one slip."""
         if not any(is_han(word) for word in words):
             terms = await terms_like(connection, query.replace(" ", ""))
@@ -120,7 +124,8 @@ class PostgresSearch:
             parts = [f"%{part}%" for part in sorted({part for word in words for part in _parts(word)})]
         if not condition:
             return []
-        return [Hit(*row) for row in await connection.fetch(_FIND_SIMILAR, condition, [], parts)]
+        values = {"condition": condition, "patterns": [], "parts": parts}
+        return [Hit(*row) for row in await connection.execute(_FIND_SIMILAR, values)]
 
     async def _old_terms(self, connection: Connection, product_ids: Collection[UUID]) -> list[str]:
         rows = await connection.execute(_OLD_TERMS, {"ids": sorted(product_ids)})

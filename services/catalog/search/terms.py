@@ -6,11 +6,9 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import text
 
 from services.catalog.search.pinyin import sound_of
-from services.catalog.straight import Straight
 from shared.connection import Connection
 
-_KNOWN = "SELECT term FROM suggestion_terms WHERE term = ANY($1::text[])"
-_STORED = text("SELECT term FROM suggestion_terms WHERE term = ANY(:terms)")
+_KNOWN = text("SELECT term FROM suggestion_terms WHERE term = ANY(:terms)")
 _ADD = text("""
     INSERT INTO suggestion_terms (term, pinyin, initials, products)
     SELECT term, pinyin, initials, 0 FROM unnest(CAST(:terms AS text[]), CAST(:pinyins AS text[]),
@@ -23,13 +21,13 @@ _RECOUNT = text("""
        ORDER BY t.term FOR UPDATE OF t
     )
     UPDATE suggestion_terms t SET products = t.products + k.change FROM locked k WHERE t.term = k.term""")
-_BEGINNING = """
+_BEGINNING = text("""
     SELECT term FROM suggestion_terms
-     WHERE products > 0 AND (term LIKE $1 OR pinyin LIKE $1 OR initials LIKE $1)
-     ORDER BY term LIKE $1 DESC, searches DESC, products DESC, term LIMIT $2"""
-_SOUNDING_LIKE = """
-    SELECT term FROM suggestion_terms WHERE products > 0 AND pinyin % $1
-     ORDER BY similarity(pinyin, $1) DESC, searches DESC, products DESC, term LIMIT $2"""
+     WHERE products > 0 AND (term LIKE :beginning OR pinyin LIKE :beginning OR initials LIKE :beginning)
+     ORDER BY term LIKE :beginning DESC, searches DESC, products DESC, term LIMIT :limit""")
+_SOUNDING_LIKE = text("""
+    SELECT term FROM suggestion_terms WHERE products > 0 AND pinyin % :letters
+     ORDER BY similarity(pinyin, :letters) DESC, searches DESC, products DESC, term LIMIT :limit""")
 _COUNT_SEARCHES = text("""
     WITH searched AS (
       SELECT * FROM unnest(CAST(:terms AS text[]), CAST(:searches AS integer[])) AS s(term, searches)
@@ -55,7 +53,7 @@ class SuggestionTerms:
         changed = {term: change for term, change in sorted(changes.items()) if change}
         if not changed:
             return
-        known = (await self._connection.execute(_STORED, {"terms": list(changed)})).scalars()
+        known = (await self._connection.execute(_KNOWN, {"terms": list(changed)})).scalars()
         if new := sorted(changed.keys() - set(known)):
             sounds = [sound_of(term) for term in new]
             values = {
@@ -72,27 +70,32 @@ class SuggestionTerms:
         await self._connection.execute(_COUNT_SEARCHES, values)
 
 
-async def known_terms(connection: Straight, words: Collection[str]) -> set[str]:
+async def known_terms(connection: Connection, words: Collection[str]) -> set[str]:
     """Those of the given words that are terms of the shop."""
-    return {row[0] for row in await connection.fetch(_KNOWN, list(words))}
+    return set((await connection.execute(_KNOWN, {"terms": list(words)})).scalars())
 
 
-async def terms_beginning(connection: Straight, letters: str, *, limit: int) -> list[str]:
+async def terms_beginning(connection: Connection, letters: str, *, limit: int) -> list[str]:
     """Terms that begin so, written or typed; few found, also those that sound like it."""
-    found = [row[0] for row in await connection.fetch(_BEGINNING, _escaped(letters) + "%", limit)]
+    found = await _beginning(connection, letters, limit)
     if len(found) < _CLOSE and letters.isascii() and len(letters) >= _CLOSE:
         found += [term for term in await _sounding_like(connection, letters, limit) if term not in found]
     return found[:limit]
 
 
-async def terms_like(connection: Straight, letters: str) -> list[str]:
+async def terms_like(connection: Connection, letters: str) -> list[str]:
     """The few terms that some Latin letters most likely mean."""
-    found = [row[0] for row in await connection.fetch(_BEGINNING, _escaped(letters) + "%", _CLOSE)]
+    found = await _beginning(connection, letters, _CLOSE)
     return found or await _sounding_like(connection, letters, _CLOSE)
 
 
-async def _sounding_like(connection: Straight, letters: str, limit: int) -> list[str]:
-    return [row[0] for row in await connection.fetch(_SOUNDING_LIKE, letters, limit)]
+async def _beginning(connection: Connection, letters: str, limit: int) -> list[str]:
+    values = {"beginning": _escaped(letters) + "%", "limit": limit}
+    return (await connection.execute(_BEGINNING, values)).scalars()
+
+
+async def _sounding_like(connection: Connection, letters: str, limit: int) -> list[str]:
+    return (await connection.execute(_SOUNDING_LIKE, {"letters": letters, "limit": limit})).scalars()
 
 
 def _escaped(text: str) -> str:

@@ -8,17 +8,19 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.catalog.straight import straight
+from shared.database import committing_each
 from shared.together import Together
 
-_HOLD = """
+_HOLD = text("""
     WITH wanted AS (
-      SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::integer[], $5::timestamptz[]) WITH ORDINALITY
-        AS w(order_id, member_id, quantity, held_at, place)
+      SELECT * FROM unnest(CAST(:order_id AS uuid[]), CAST(:member_id AS uuid[]), CAST(:quantity AS integer[]),
+        CAST(:at AS timestamptz[])) WITH ORDINALITY AS w(order_id, member_id, quantity, held_at, place)
     ), locked AS MATERIALIZED (
-      SELECT on_hand - reserved AS available FROM stock_levels WHERE sku_id = $1 FOR NO KEY UPDATE
+      SELECT on_hand - reserved AS available FROM stock_levels WHERE sku_id = CAST(:sku_id AS uuid) FOR NO KEY UPDATE
     ), new AS (
       SELECT w.*, sum(w.quantity) OVER (ORDER BY w.place) AS needed FROM wanted w
        WHERE NOT EXISTS (SELECT FROM reservations r WHERE r.order_id = w.order_id)
@@ -30,14 +32,15 @@ _HOLD = """
       SELECT w.* FROM wanted w JOIN opened o ON o.order_id = w.order_id
     ), changed AS (
       UPDATE stock_levels l SET reserved = l.reserved + t.quantity
-        FROM (SELECT sum(quantity)::integer AS quantity FROM held HAVING count(*) > 0) t WHERE l.sku_id = $1
+        FROM (SELECT CAST(sum(quantity) AS integer) AS quantity FROM held HAVING count(*) > 0) t
+       WHERE l.sku_id = CAST(:sku_id AS uuid)
     ), lines AS (
-      INSERT INTO reservation_lines (order_id, sku_id, quantity) SELECT order_id, $1, quantity FROM held
+      INSERT INTO reservation_lines (order_id, sku_id, quantity) SELECT order_id, CAST(:sku_id AS uuid), quantity FROM held
     ), moved AS (
       INSERT INTO stock_movements (sku_id, kind, on_hand, reserved, sold, source_type, source_id, moved_at)
-      SELECT $1, 'hold', 0, quantity, 0, 'order', order_id, held_at FROM held
+      SELECT CAST(:sku_id AS uuid), 'hold', 0, quantity, 0, 'order', order_id, held_at FROM held
     )
-    SELECT order_id FROM held"""
+    SELECT order_id FROM held""")
 """As many as fit, first come first served; `storage.reserve` tells the others why they were not held."""
 
 
@@ -66,13 +69,12 @@ class HotStock:
         return await together.get(wanted) is not None
 
     async def _hold_all(self, sku_id: UUID, all_wanted: Sequence[Wanted]) -> Mapping[Wanted, bool]:
-        columns = [[getattr(each, name) for each in all_wanted] for name in Wanted.__slots__]
-        async with straight(self._engine) as connection:
+        columns = {name: [getattr(each, name) for each in all_wanted] for name in Wanted.__slots__}
+        async with committing_each(self._engine) as connection:
             try:
-                rows = await connection.fetch(_HOLD, sku_id, *columns)
-            except (
-                asyncpg.CheckViolationError
-            ):  # stock was taken or came while the statement waited for the row
-                return {}
-        held = {row[0] for row in rows}
+                held = set((await connection.execute(_HOLD, {"sku_id": sku_id, **columns})).scalars())
+            except IntegrityError as error:
+                if not isinstance(error.orig, asyncpg.CheckViolationError):
+                    raise
+                return {}  # stock was taken or came while the statement waited for the row
         return {each: True for each in all_wanted if each.order_id in held}

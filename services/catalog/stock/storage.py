@@ -11,18 +11,18 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from services.catalog.stock.domain import Move, ReservationState, Shortage
-from services.catalog.straight import Straight
 from shared.connection import Connection
 from shared.http.problems import Busy
 
 MAX_ON_HAND = 1_000_000_000
 RESERVE_TRIES = 5
 
-_RESERVE = """
+_RESERVE = text("""
     WITH wanted AS (
-      SELECT * FROM unnest($1::uuid[], $2::integer[]) AS w(sku_id, quantity)
+      SELECT * FROM unnest(CAST(:sku_ids AS uuid[]), CAST(:quantities AS integer[])) AS w(sku_id, quantity)
     ), locked AS MATERIALIZED (
       SELECT l.sku_id, w.quantity, l.on_hand - l.reserved AS available
         FROM stock_levels l JOIN wanted w ON w.sku_id = l.sku_id ORDER BY l.sku_id FOR NO KEY UPDATE OF l
@@ -31,7 +31,8 @@ _RESERVE = """
         FROM wanted w LEFT JOIN locked k ON k.sku_id = w.sku_id WHERE coalesce(k.available, 0) < w.quantity
     ), opened AS (
       INSERT INTO reservations (order_id, member_id, state, held_at)
-      SELECT $3::uuid, $4::uuid, 'held', $5::timestamptz WHERE NOT EXISTS (SELECT FROM short)
+      SELECT CAST(:order_id AS uuid), CAST(:member_id AS uuid), 'held', CAST(:at AS timestamptz)
+       WHERE NOT EXISTS (SELECT FROM short)
       ON CONFLICT DO NOTHING RETURNING order_id
     ), held AS (
       UPDATE stock_levels l SET reserved = l.reserved + k.quantity FROM locked k, opened
@@ -41,10 +42,11 @@ _RESERVE = """
       SELECT o.order_id, k.sku_id, k.quantity FROM locked k, opened o
     ), moved AS (
       INSERT INTO stock_movements (sku_id, kind, on_hand, reserved, sold, source_type, source_id, moved_at)
-      SELECT k.sku_id, 'hold', 0, k.quantity, 0, 'order', o.order_id, $5 FROM locked k, opened o
+      SELECT k.sku_id, 'hold', 0, k.quantity, 0, 'order', o.order_id, CAST(:at AS timestamptz)
+        FROM locked k, opened o
     )
     SELECT sku_id, quantity, available FROM short
-     UNION ALL SELECT order_id, 0, 0 FROM opened"""
+     UNION ALL SELECT order_id, 0, 0 FROM opened""")
 """The whole reservation in one statement: every line is held, or none and each short one is told.
 
 Rows with quantity 0 say that the order's reservation was opened; no row at all, that it had one already.
@@ -52,8 +54,8 @@ Rows with quantity 0 say that the order's reservation was opened; no row at all,
 Whether there is enough is decided on the locked rows. Where stock arrived while the statement waited for a lock, the update
 still begins from the row as it was before, and `stock_levels_available_check` refuses it: then it is made once more.
 """
-_STATE = "SELECT state FROM reservations WHERE order_id = $1"
-_QUANTITIES = "SELECT sku_id, quantity FROM reservation_lines WHERE order_id = $1"
+_STATE = text("SELECT state FROM reservations WHERE order_id = :order_id")
+_QUANTITIES = text("SELECT sku_id, quantity FROM reservation_lines WHERE order_id = :order_id")
 _STATES = text("SELECT order_id, state FROM reservations WHERE order_id = ANY(:order_ids)")
 _TOMBSTONES = text(
     "INSERT INTO reservations (order_id, state, ended_at)"
@@ -114,30 +116,38 @@ _ADJUSTED = text(
 
 
 async def reserve(
-    connection: Straight, order_id: UUID, member_id: UUID, quantities: Mapping[UUID, int], *, at: datetime
+    connection: Connection, order_id: UUID, member_id: UUID, quantities: Mapping[UUID, int], *, at: datetime
 ) -> tuple[bool, list[Shortage]]:
     """Hold every line for an order, or none and say what is short; whether it was this call that held them.
 
     One statement is one transaction: a hot row is locked for no round trip. Raises Busy when stock keeps arriving under it.
     """
+    values = {
+        "sku_ids": list(quantities),
+        "quantities": list(quantities.values()),
+        "order_id": order_id,
+        "member_id": member_id,
+        "at": at,
+    }
     for _ in range(RESERVE_TRIES):
         try:
-            rows = await connection.fetch(
-                _RESERVE, list(quantities), list(quantities.values()), order_id, member_id, at
-            )
-        except asyncpg.CheckViolationError:
+            rows = await connection.execute(_RESERVE, values)
+        except IntegrityError as error:
+            if not isinstance(error.orig, asyncpg.CheckViolationError):
+                raise
             continue
         return any(row[1] == 0 for row in rows), [Shortage(*row) for row in rows if row[1]]
     raise Busy(headers={"retry-after": "1"})
 
 
 async def found_reservation(
-    connection: Straight, order_id: UUID
+    connection: Connection, order_id: UUID
 ) -> tuple[ReservationState, dict[UUID, int]] | None:
     """What became of an order's reservation, and the quantities it was for."""
-    if (state := await connection.fetchval(_STATE, order_id)) is None:
+    found = await connection.execute(_STATE, {"order_id": order_id})
+    if (state := found.scalar_one_or_none()) is None:
         return None
-    rows = await connection.fetch(_QUANTITIES, order_id)
+    rows = await connection.execute(_QUANTITIES, {"order_id": order_id})
     return ReservationState(state), {row[0]: row[1] for row in rows}
 
 

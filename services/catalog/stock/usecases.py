@@ -24,8 +24,7 @@ from services.catalog.stock.domain import (
 from services.catalog.stock.hot import HotStock, Wanted
 from services.catalog.stock.queries import StockLevel, stock_level
 from services.catalog.stock.storage import MAX_ON_HAND, Stock, found_reservation, reserve
-from services.catalog.straight import straight
-from shared.database import UnitOfWork
+from shared.database import UnitOfWork, committing_each
 from shared.http.problems import Invalid, NotFound
 from shared.ids import new_id
 from shared.messaging.reactions import TooEarly
@@ -51,7 +50,7 @@ async def reserve_stock(
         ((sku_id, quantity),) = quantities.items()
         if await hot_stock.hold(sku_id, Wanted(order_id, member_id, quantity, at)):
             return HELD
-    async with straight(engine) as connection:
+    async with committing_each(engine) as connection:
         is_held, shortages = await reserve(connection, order_id, member_id, quantities, at=at)
         if is_held:
             return HELD

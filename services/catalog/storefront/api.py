@@ -11,7 +11,6 @@ from services.catalog.resources import Own
 from services.catalog.storefront.layout import Layout
 from services.catalog.storefront.queries import home_page
 from services.catalog.storefront.storage import save_layout, saved_layout
-from services.catalog.straight import straight
 from shared.database import reading
 from shared.http.app import service_router
 from shared.http.bodies import View
@@ -74,7 +73,7 @@ class LayoutView(View):
 @router.get("/storefront", response_model=Storefront)
 async def show_storefront(request: Request, resources: Own, now: Now) -> Response:
     """The whole home page in one answer (LG-06)."""
-    async with straight(resources.engine) as connection:
+    async with reading(resources.engine) as connection:
         hot_words = await resources.hot_words.top(connection, at=now)
         document = await home_page(connection, hot_words=hot_words)
     return cacheable_answer(request, document, max_age_seconds=10)

@@ -1,5 +1,6 @@
 """What a shopper asks for at checkout."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,3 +21,8 @@ class Wish:
     address_id: UUID | None = None
     coupon_id: UUID | None = None
     use_points: int = 0
+
+
+def quantities_of(lines: Iterable[WishedLine]) -> dict[UUID, int]:
+    """How many of each SKU."""
+    return {line.sku_id: line.quantity for line in lines}

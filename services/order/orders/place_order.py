@@ -1,16 +1,14 @@
 """Placing an order: priced anew, written down, everything held, then open for payment (K8, K15)."""
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from services.order.checkout.gather import make_proposal
 from services.order.checkout.notes import refuse
 from services.order.checkout.proposal import Proposal
 from services.order.checkout.views import QuoteView
-from services.order.checkout.wishes import Wish, WishedLine
+from services.order.checkout.wishes import Wish, quantities_of
 from services.order.orders.addresses import seal
 from services.order.orders.domain import (
     MAX_UNPAID_ORDERS,
@@ -63,7 +61,7 @@ async def place_order(
     """
     if (earlier := await resources.attempts.get(key.key)) is not None:
         return _repeat(earlier, key)
-    asking_since = resources.shortages.may_ask(_quantities(placing.wish.lines or ()))
+    asking_since = resources.shortages.may_ask(quantities_of(placing.wish.lines or ()))
     try:
         async with resources.counter:
             return await _place(resources, caller, placing, key, at=at, asking_since=asking_since)
@@ -83,12 +81,12 @@ async def _place(
     asking_since: float,
 ) -> Order:
     wish, shortages = placing.wish, resources.shortages
-    shortages.may_go_on(_quantities(wish.lines or ()), asking_since=asking_since)
+    shortages.may_go_on(quantities_of(wish.lines or ()), asking_since=asking_since)
     proposal = await make_proposal(resources, caller, wish, at=at)
     refuse(proposal.notes)
     if proposal.fingerprint != placing.quote_fingerprint:
         raise PriceChanged(quote=QuoteView.of(proposal).model_dump(mode="json"))
-    shortages.may_go_on(_quantities(proposal.lines), asking_since=asking_since)
+    shortages.may_go_on(quantities_of(proposal.lines), asking_since=asking_since)
     new = await _write(resources, caller, wish, proposal, key, at=at)
     return await finish_creation(resources, new.order, new.lines, on_behalf_of=caller)
 
@@ -116,10 +114,6 @@ async def _write(
                 case Created.TAKEN if await placings.has(key.key):
                     break
     raise StillRunning(headers={"retry-after": "1"})
-
-
-def _quantities(lines: Iterable[WishedLine]) -> dict[UUID, int]:
-    return {line.sku_id: line.quantity for line in lines}
 
 
 def _repeat(earlier: Attempt, key: IdempotencyKey) -> Order:

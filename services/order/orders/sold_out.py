@@ -40,22 +40,36 @@ class Shortages:
 
     def __init__(self) -> None:
         self._known: dict[UUID, _Shortage] = {}
+        self._rush_until = 0.0
+
+    @property
+    def is_rush(self) -> bool:
+        """Whether there is a rush for any SKU."""
+        return asyncio.get_running_loop().time() < self._rush_until
+
+    def refusal(self, quantities: Mapping[UUID, int]) -> SoldOut | None:
+        """What somebody is told who comes now, while others ask who will tell; None when the catalog is to be asked."""
+        now = asyncio.get_running_loop().time()
+        rushed = self._rushed(quantities, now)
+        return _sold_out(
+            quantities, {id_: each for id_, each in rushed.items() if now - each.asked_at < ASKING_SECONDS}
+        )
 
     def may_ask(self, quantities: Mapping[UUID, int]) -> float:
         """Let somebody ask the catalog, and tell from when on; raises SoldOut while others ask who will tell."""
+        if (refusal := self.refusal(quantities)) is not None:
+            raise refusal
         now = asyncio.get_running_loop().time()
-        rushed = self._rushed(quantities, now)
-        _refuse(
-            quantities, {id_: each for id_, each in rushed.items() if now - each.asked_at < ASKING_SECONDS}
-        )
-        for each in rushed.values():
+        for each in self._rushed(quantities, now).values():
             each.asked_at = now
         return now
 
     def may_go_on(self, quantities: Mapping[UUID, int], *, asking_since: float) -> None:
         """Raises SoldOut when others were refused since somebody was let through to ask."""
         rushed = self._rushed(quantities, asyncio.get_running_loop().time())
-        _refuse(quantities, {id_: each for id_, each in rushed.items() if each.refused_at > asking_since})
+        known = {id_: each for id_, each in rushed.items() if each.refused_at > asking_since}
+        if (refusal := _sold_out(quantities, known)) is not None:
+            raise refusal
 
     def was_refused(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Somebody asked the catalog and was refused for want of these."""
@@ -67,6 +81,8 @@ class Shortages:
                 self._known.clear()
             refusals = 1 if before is None else before.refusals + 1
             self._known[sku_id] = _Shortage(int(item["available"]), now, refusals, now)
+            if refusals >= RUSH:
+                self._rush_until = now + REFUSED_SECONDS
 
     def was_granted(self, sku_ids: Collection[UUID], *, asking_since: float) -> None:
         """Somebody got these: of what was short before they asked there may be more."""
@@ -84,11 +100,10 @@ class Shortages:
         return known if known is not None and now - known.refused_at < REFUSED_SECONDS else None
 
 
-def _refuse(quantities: Mapping[UUID, int], known: Mapping[UUID, _Shortage]) -> None:
+def _sold_out(quantities: Mapping[UUID, int], known: Mapping[UUID, _Shortage]) -> SoldOut | None:
     items = [
         {"sku_id": str(sku_id), "wanted": quantities[sku_id], "available": each.available}
         for sku_id, each in known.items()
         if quantities[sku_id] > each.available
     ]
-    if items:
-        raise SoldOut(items=items)
+    return SoldOut(items=items) if items else None

@@ -1,15 +1,14 @@
 """Building goods, and doing to them what the other services would."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import begin, reading
@@ -148,29 +147,12 @@ class Catalog:
             result = await work.connection.execute(text(statement), values)
             return list(result)
 
-    @asynccontextmanager
-    async def statements(self) -> AsyncIterator[list[str]]:
-        """The statements that are sent to the database meanwhile, through SQLAlchemy or straight through asyncpg."""
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """The statements that are sent to the database meanwhile."""
         sent: list[str] = []
-        watched = []
-
-        def note_straight(logged: Any) -> None:
-            sent.append(logged.query)
-
-        def watch(connection: Any, *_: Any) -> None:
-            connection.driver_connection.add_query_logger(note_straight)
-            watched.append(connection.driver_connection)
-
-        pool = self.engine.sync_engine
-        event.listen(pool, "checkout", watch)
-        try:
-            with heard(self.engine, sent.append):
-                yield sent
-            await asyncio.sleep(0.01)  # asyncpg tells its loggers from the event loop
-        finally:
-            event.remove(pool, "checkout", watch)
-            for connection in watched:
-                connection.remove_query_logger(note_straight)
+        with heard(self.engine, sent.append):
+            yield sent
 
 
 def paid(order_id: UUID, quantities: Mapping[str, int], product_id: str | None = None) -> OrderPaid:

@@ -136,14 +136,14 @@ async def test_lists_details_and_lookups_take_as_many_statements_for_50_products
     order = catalog.shop.as_service("order")
     counts = []
     for category_id, products in ((one, few), (many, lots)):
-        async with catalog.statements() as sent:
+        with catalog.statements() as sent:
             answer = await catalog.get("/products", params={"category_id": category_id, "limit": 100})
         assert len(answer.json()["items"]) == len(products)
         counts.append(("list", len(sent)))
-        async with catalog.statements() as sent:
+        with catalog.statements() as sent:
             await catalog.get(f"/products/{products[0]['product_id']}")
         counts.append(("detail", len(sent)))
-        async with catalog.statements() as sent:
+        with catalog.statements() as sent:
             sku_ids = [sku["sku_id"] for product in products for sku in product["skus"]]
             await order.post("catalog", "/internal/skus/lookup", {"sku_ids": sku_ids})
         counts.append(("lookup", len(sent)))

@@ -31,10 +31,10 @@ async def test_the_home_page_is_one_answer_in_as_many_statements_whatever_it_sho
     products = [(await catalog.product(category_id=leaf))["product_id"] for _ in range(9)]
     await catalog.operate("PUT", "/operator/storefront", a_layout([]))
     await catalog.get("/storefront")  # the hot words are counted once a minute
-    async with catalog.statements() as few:
+    with catalog.statements() as few:
         await catalog.get("/storefront")
     await catalog.operate("PUT", "/operator/storefront", a_layout([root, empty, str(new_id())]))
-    async with catalog.statements() as many:
+    with catalog.statements() as many:
         page = (await catalog.get("/storefront")).json()
     assert len(few) == len(many) == 2
     assert page["banners"][0]["target"] == {"kind": "search", "value": "春茶"}

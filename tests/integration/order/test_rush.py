@@ -1,6 +1,7 @@
 """Many more buyers than units at one moment: the units are sold, all others hear so, soon from memory (P2, P13)."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -145,3 +146,55 @@ async def test_a_key_that_was_refused_from_memory_may_be_tried_again(
     assert placed.status_code == 201
     assert (await order(buyer, body, key)).json() == placed.json()
     assert await market.stock(sku_id) == (2, 2, 0)
+
+
+async def test_what_is_odd_hears_in_a_rush_what_it_hears_without_one(
+    market: Market, buyers: list[Buyer]
+) -> None:
+    sku_id = await market.sku(stock=1)
+    await market.order(buyers[0], {sku_id: 1})
+    body, key = await market.order_body(buyers[0], {sku_id: 1}), {"idempotency-key": str(new_id())}
+    line, good = f'{{"sku_id": "{sku_id}", "quantity": 1}}', json.dumps(body).encode()
+    fingerprint = f'"quote_fingerprint": "{body["quote_fingerprint"]}"'
+    odd: list[tuple[bytes, dict[str, str], int]] = [
+        (good, {}, 400),
+        (good, {"idempotency-key": "k" * 256}, 422),
+        (good, {"idempotency-key": "k\u007f"}, 400),
+        (b"{", key, 422),
+        (json.dumps(body | {"total_fen": 1}).encode(), key, 422),
+        (good.replace(b'"quantity": 1', b'"quantity": "1"'), key, 422),
+        (good.replace(b'"quantity": 1', b'"quantity": 1, "quantity": 2'), key, 422),
+        (f'{{"lines": [{line}, {line}], {fingerprint}}}'.encode(), key, 422),
+    ]
+
+    async def answers() -> list[tuple[int, bytes]]:
+        found = []
+        for content, headers, _ in odd:
+            sent = {"content-type": "application/json", **headers}
+            answer = await buyers[1].caller.request("order", "POST", "/orders", content=content, headers=sent)
+            found.append((answer.status_code, answer.content))
+        return found
+
+    calm = await answers()
+    assert [status for status, _ in calm] == [status for _, _, status in odd]
+    async with rush(buyers[:20], body):
+        assert await answers() == calm
+        spelled = {"content-type": "application/json; charset=utf-8", "idempotency-key": str(new_id())}
+        refused = await buyers[1].caller.request("order", "POST", "/orders", content=good, headers=spelled)
+        anonymous = await market.shop.as_anonymous().post("order", "/orders", body, headers=key)
+    assert refused.json()["items"] == [{"sku_id": sku_id, "wanted": 1, "available": 0}]
+    assert anonymous.status_code == 401
+
+
+async def test_a_rush_for_one_item_keeps_nobody_from_ordering_another(
+    market: Market, buyers: list[Buyer]
+) -> None:
+    first, second = await market.buyer(), await market.buyer()
+    hot, calm = await market.sku(stock=1), await market.sku(stock=2)
+    await market.order(first, {hot: 1})
+    body = await market.order_body(first, {hot: 1})
+    other = await market.order_body(first, {calm: 1})
+    async with rush(buyers[:20], body):
+        assert (await order(first, other)).status_code == 201
+        assert (await order(second, other)).status_code == 201
+    assert (await market.stock(hot), await market.stock(calm)) == ((1, 1, 0), (2, 2, 0))

@@ -10,10 +10,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoR
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres_roles import DatabaseUrls
-from shared.database import begin, create_engine, is_bad_value, reading
+from shared.database import begin, create_engine, is_bad_value, is_passing, reading
 from shared.ids import new_id
 from tests.support.kernel import kernel_engine
+from tests.support.proxy import FAREWELL, wire_to
 
+PID = text("SELECT pg_backend_pid()")
 TWO = text("SELECT n AS number, 'x' || n AS name FROM generate_series(1, 2) AS n")
 
 
@@ -102,3 +104,60 @@ async def test_a_connection_that_the_server_has_ended_is_not_handed_out(
         await asyncio.sleep(0.2)
         async with reading(opened) as connection:
             assert (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one() != ended
+
+
+async def test_a_statement_that_is_given_up_takes_its_connection_with_it(urls: DatabaseUrls) -> None:
+    async with kernel_engine(urls, name=new_id().hex, pool_size=1) as opened:
+        pids = []
+
+        async def wait() -> None:
+            async with reading(opened) as connection:
+                pids.append((await connection.execute(PID)).scalar_one())
+                await connection.execute(text("SELECT pg_sleep(30)"))
+
+        waiting = asyncio.create_task(wait())
+        while not pids:
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        async with reading(opened) as connection:
+            assert (await connection.execute(PID)).scalar_one() != pids[0]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+        "DO $$ BEGIN RAISE query_canceled; END $$",
+        "DO $$ BEGIN RAISE deadlock_detected; END $$",
+    ],
+)
+async def test_a_database_that_hangs_up_or_is_too_slow_is_trouble_that_passes(
+    urls: DatabaseUrls, statement: str
+) -> None:
+    async with kernel_engine(urls, name=new_id().hex, pool_size=1) as opened:
+        with pytest.raises(DBAPIError) as trouble:
+            async with reading(opened) as connection:
+                await connection.execute(text(statement))
+        assert is_passing(trouble.value)
+        async with reading(opened) as connection:
+            assert (await connection.execute(TWO)).scalars() == [1, 2]
+
+
+async def test_a_farewell_that_comes_before_the_end_of_the_connection_is_trouble_that_passes(
+    urls: DatabaseUrls,
+) -> None:
+    async with wire_to(urls.runtime) as wire:
+        opened = create_engine(wire.url, application_name="wired", pool_size=1)
+        async with reading(opened) as connection:
+            await connection.execute(TWO)
+        await wire.say(FAREWELL)
+        await asyncio.sleep(0.05)
+        with pytest.raises(DBAPIError) as trouble:
+            async with reading(opened) as connection:
+                await connection.execute(TWO)
+        assert is_passing(trouble.value)
+        async with reading(opened) as connection:
+            assert (await connection.execute(TWO)).scalars() == [1, 2]
+        await opened.dispose()

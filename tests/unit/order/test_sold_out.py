@@ -123,3 +123,23 @@ async def test_so_much_is_remembered_and_no_more(till: Till, monkeypatch: pytest
     for _ in range(2):
         till.shortages.was_refused([{"sku_id": str(new_id()), "wanted": 1, "available": 0}])
     assert till.asks() is not None
+
+
+async def test_there_is_a_rush_from_the_eighth_refusal_until_a_second_after_the_last(till: Till) -> None:
+    till.are_refused(RUSH - 1)
+    assert not till.shortages.is_rush
+    till.are_refused(1)
+    assert till.shortages.is_rush
+    till.now += REFUSED_SECONDS
+    assert not till.shortages.is_rush
+
+
+async def test_looking_at_the_refusal_lets_nobody_through_and_keeps_nobody_back(till: Till) -> None:
+    till.are_refused(RUSH)
+    refusal = till.shortages.refusal({SKU: 1, OTHER: 1})
+    assert refusal is not None
+    assert refusal.members == {"items": [{"sku_id": str(SKU), "wanted": 1, "available": 0}]}
+    till.now += ASKING_SECONDS
+    assert till.shortages.refusal({SKU: 1}) is None
+    assert till.asks() == till.now
+    assert till.shortages.refusal({SKU: 1}) is not None

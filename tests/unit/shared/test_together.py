@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from shared.together import MOST, Together
+from shared.together import CROWD, MOST, Together
 
 
 class Library:
@@ -70,3 +70,20 @@ async def test_whoever_gives_up_spoils_nothing() -> None:
     assert (await patient, await late) == (4, 6)
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_in_a_crowd_those_who_come_within_a_moment_are_asked_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.together.GATHERING_SECONDS", 0.2)
+    library = Library()
+    together = Together(library.look_up)
+    await asyncio.gather(*(together.get(number) for number in range(CROWD)))
+    early = asyncio.create_task(together.get(20))
+    await asyncio.sleep(0.01)
+    assert library.asked == [[*range(CROWD)]]
+    assert await together.get(30) == 60
+    assert await early == 40
+    assert library.asked == [[*range(CROWD)], [20, 30]]
+    assert await together.get(40) == 80
+    await asyncio.wait_for(together.get(50), 0.1)  # two are no crowd: nobody is waited for
