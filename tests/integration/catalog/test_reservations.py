@@ -192,7 +192,7 @@ async def test_orders_paid_together_are_sold_in_one_statement(catalog: Catalog) 
         orders = [new_id() for _ in range(size)]
         for order_id in orders:
             await catalog.reserve(order_id, dict.fromkeys(skus, 1))
-        async with catalog.statements() as sent:
+        with catalog.statements() as sent:
             await catalog.announce(
                 "commit-reservation", *(paid(each, dict.fromkeys(skus, 1)) for each in orders)
             )
