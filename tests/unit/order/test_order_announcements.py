@@ -17,9 +17,10 @@ def test_lines_and_freight_of_a_paid_order_sum_to_what_was_paid_even_with_a_frei
         freight_discount_fen=500,
         payable_fen=9_300,
         coupon_id=coupon_id,
+        paid_at=AT,
     )
     lines = [a_bought_line(payable_fen=4_000), a_bought_line(payable_fen=5_000)]
-    event = order_paid(order, lines, paid_at=AT)
+    event = order_paid(order, lines)
     assert (event.goods_fen, event.discount_fen, event.freight_fen) == (10_000, 1_000, 300)
     assert event.payable_fen == event.goods_fen - event.discount_fen + event.freight_fen == 9_300
     assert event.payable_fen == sum(line.payable_fen for line in event.lines) + event.freight_fen
