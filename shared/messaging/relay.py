@@ -29,8 +29,8 @@ WIDE_NET_SECONDS = 15.0
 """The same, for one below which there is another net."""
 LINGER_SECONDS = 0.2
 """So long what nobody awaits waits for more, where a pack costs more than an event: over a broker."""
-AWAITED_LINGER_SECONDS = 0.005
-"""What is announced within a moment goes together, whoever awaits it."""
+AWAITED_LINGER_SECONDS = 0.001
+"""What is announced in the same moment goes together, whoever awaits it."""
 LEASE_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
