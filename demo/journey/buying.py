@@ -141,7 +141,9 @@ async def pay(stage: Stage, name: str, order: dict[str, Any]) -> None:
     )
     story.check("WeChat took the parameters (paySign verifies)", paid["trade_state"], "SUCCESS")
     story.tell("paid in WeChat; waiting for its notice")
-    await story.eventually("the order is paid", lambda: status(stage, order["order_id"]), "paid")
+    await story.eventually(
+        "the order is paid", lambda: status(stage, order["order_id"], wait_seconds=5), "paid"
+    )
     again = await stage.wechat_does(f"/notices/{out_trade_no}/send", {"variant": "good"})
     story.check("the same notice again is accepted", again["accepted"], True)
     forged = await stage.wechat_does(f"/notices/{out_trade_no}/send", {"variant": "forge"})
@@ -149,9 +151,10 @@ async def pay(stage: Stage, name: str, order: dict[str, Any]) -> None:
     stage.orders[name]["out_trade_no"] = out_trade_no
 
 
-async def status(stage: Stage, order_id: str) -> str:
-    """Where one of the shopper's orders stands."""
-    return str((await stage.buyer.get(f"/orders/{order_id}"))["status"])
+async def status(stage: Stage, order_id: str, *, wait_seconds: int = 0) -> str:
+    """Where one of the shopper's orders stands; the shop waits so long for its payment before it answers."""
+    told = await stage.buyer.get(f"/orders/{order_id}/status", wait_seconds=wait_seconds)
+    return str(told["status"])
 
 
 async def coupon_state(stage: Stage, name: str) -> str:
