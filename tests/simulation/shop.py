@@ -21,6 +21,7 @@ from deploy.local.postgres_roles import DatabaseUrls
 from shared.database import create_engine
 from shared.http.identity import Identity
 from shared.http.services import Services
+from shared.remembered import Remembered
 from shared.resources import Resources
 from shared.wechat.pay import WeChatPay as WeChatPayClient
 from tests.simulation.broker import Broker, SimulatedTransport
@@ -106,8 +107,11 @@ def begin(shop: Shop, world: World) -> Running:
 
 
 def _remember_nothing(shop: Shop, name: str, _: Process) -> None:
-    """A process begins with an empty memory: what its resources hold by default is made anew."""
+    """A process begins with an empty memory: what resources hold by default is made anew, what they read is forgotten."""
     resources = shop.resources[name]
+    for each in fields(resources):
+        if isinstance(known := getattr(resources, each.name), Remembered):
+            known.forget()
     memory = {
         each.name: each.default_factory() for each in fields(resources) if each.default_factory is not MISSING
     }
