@@ -30,6 +30,7 @@ from shared.resources import Resources
 from shared.settings import ServiceSettings
 from shared.starting import UnusableDatabase, prepare
 from shared.telemetry import configure_telemetry
+from shared.waiting import is_set
 from shared.worker import Worker, kept_running
 
 try:
@@ -136,9 +137,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
-                    await self._is_ending.wait()
+            await is_set(self._is_ending, within=TICK_SECONDS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from shared.database import LAZILY, committing_each
 from shared.events.base import Event
 from shared.messaging.outbox import wake_on_commit
 from shared.messaging.transport import Pack, Transport, TransportUnavailable
+from shared.waiting import is_set
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +118,8 @@ class Relay:
             task = asyncio.create_task(self._relay(rows))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
-        if len(rows) < BATCH and await _is_set(self._work, within=self._net_seconds or NET_SECONDS):
-            await _is_set(self._awaited_work, within=self._linger_seconds)
+        if len(rows) < BATCH and await is_set(self._work, within=self._net_seconds or NET_SECONDS):
+            await is_set(self._awaited_work, within=self._linger_seconds)
             await asyncio.sleep(AWAITED_LINGER_SECONDS)
 
     def _wake(self, announced: Sequence[Event]) -> None:
@@ -184,14 +185,6 @@ class Relay:
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
-
-
-async def _is_set(event: asyncio.Event, *, within: float) -> bool:
-    try:
-        async with asyncio.timeout(within):
-            return await event.wait()
-    except TimeoutError:
-        return False
 
 
 def pack(rows: Sequence[_Row]) -> list[tuple[Pack, list[int]]]:

@@ -1,7 +1,6 @@
 """Running due timers: each taken with a lease, run at least once, its effect once."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from shared.database import UnitOfWork, committing_each, reading, transact
 from shared.finishing import STOP_SECONDS, finish
 from shared.telemetry import door_span
 from shared.timers.rows import wake_on_commit
+from shared.waiting import is_set
 
 log = logging.getLogger(__name__)
 
@@ -101,13 +101,13 @@ class TimerLoop(Generic[R]):
         self._clock = clock
         self._resources = resources
         self._kinds = kinds
-        self._is_set = asyncio.Event()
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
         """Run due timers until cancelled."""
         wake_on_commit(str(self._engine.url.database), self._wake)
         while True:
-            self._is_set.clear()
+            self._woken.clear()
             try:
                 pause = await self._seconds_to_next()
                 if pause <= 0:
@@ -116,9 +116,7 @@ class TimerLoop(Generic[R]):
             except (SQLAlchemyError, OSError) as error:
                 log.warning("timers unreachable", extra={"error": repr(error)[:300]})
                 pause = LOOK_SECONDS
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(pause, LOOK_SECONDS)):
-                    await self._is_set.wait()
+            await is_set(self._woken, within=min(pause, LOOK_SECONDS))
 
     async def _seconds_to_next(self) -> float:
         """How long until the next timer is due, in the cheapest statement there is for it."""
@@ -129,7 +127,7 @@ class TimerLoop(Generic[R]):
 
     def _wake(self, due_at: datetime) -> None:
         if due_at <= self._clock.now() + timedelta(seconds=LOOK_SECONDS):
-            self._is_set.set()
+            self._woken.set()
 
     async def run_due(self) -> int:
         """Run what is due now, one batch; returns how many were taken."""

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.order.resources import OrderResources
 from shared.clock import ManualClock
 from shared.database import begin, reading
-from shared.events import Event
+from shared.events import Event, PaymentSucceeded
 from shared.ids import new_id
 from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import encode
@@ -396,3 +396,15 @@ def _parcel(units: Mapping[str, int] | None) -> dict[str, Any]:
         return parcel
     lines = [{"order_line_id": line, "quantity": quantity} for line, quantity in units.items()]
     return {**parcel, "lines": lines}
+
+
+def payment_succeeded(order: Mapping[str, Any], market: Market, **values: Any) -> PaymentSucceeded:
+    """What the payment service tells of an order's money."""
+    told: dict[str, Any] = {
+        "payment_id": new_id(),
+        "order_id": order["order_id"],
+        "amount_fen": order["payable_fen"],
+        "method": "wechat_pay",
+        "paid_at": market.clock.now(),
+    }
+    return PaymentSucceeded.model_validate(told | values)

@@ -11,21 +11,10 @@ from sqlalchemy.exc import ProgrammingError
 from services.order.orders.domain import SYSTEM, OrderStatus
 from services.order.orders.storage import Orders
 from shared.database import begin
-from shared.events import OrderClosed, OrderPaid, PaymentSucceeded
+from shared.events import OrderClosed, OrderPaid
 from shared.ids import derived_id, new_id
-from tests.integration.order.market import Market
+from tests.integration.order.market import Market, payment_succeeded
 from tests.support.statements import heard
-
-
-def payment_succeeded(order: dict[str, Any], market: Market, **values: Any) -> PaymentSucceeded:
-    told: dict[str, Any] = {
-        "payment_id": new_id(),
-        "order_id": order["order_id"],
-        "amount_fen": order["payable_fen"],
-        "method": "wechat_pay",
-        "paid_at": market.clock.now(),
-    }
-    return PaymentSucceeded.model_validate(told | values)
 
 
 async def timers(market: Market, order: dict[str, Any]) -> list[str]:

@@ -7,20 +7,8 @@ import httpx
 import pytest
 
 from services.order.orders.status_watch import LOOK_SECONDS
-from shared.events import PaymentSucceeded
-from shared.ids import new_id
-from tests.integration.order.market import Buyer, Market
+from tests.integration.order.market import Buyer, Market, payment_succeeded
 from tests.support.statements import heard
-
-
-def payment_of(order: dict[str, Any], market: Market) -> PaymentSucceeded:
-    return PaymentSucceeded(
-        payment_id=new_id(),
-        order_id=order["order_id"],
-        amount_fen=order["payable_fen"],
-        method="wechat_pay",
-        paid_at=market.clock.now(),
-    )
 
 
 async def status(buyer: Buyer, order: dict[str, Any], *, wait_seconds: int | str) -> httpx.Response:
@@ -37,7 +25,7 @@ async def test_who_waits_is_told_as_soon_as_the_order_is_paid(market: Market) ->
     await asyncio.sleep(0.2)
     assert not any(task.done() for task in waiting)
     for order in orders[:2]:
-        await market.hear(payment_of(order, market))
+        await market.hear(payment_succeeded(order, market))
     told = [(await task).json() for task in waiting[:2]]
     assert told == [{"order_id": order["order_id"], "status": "paid"} for order in orders[:2]]
     assert not waiting[2].done()
@@ -50,7 +38,7 @@ async def test_who_does_not_wait_or_waits_in_vain_is_told_how_it_stands(market: 
     order = await market.order(buyer, {sku_id: 1})
     assert (await status(buyer, order, wait_seconds=0)).json()["status"] == "pending_pay"
     assert (await status(buyer, order, wait_seconds=1)).json()["status"] == "pending_pay"
-    await market.hear(payment_of(order, market))
+    await market.hear(payment_succeeded(order, market))
     assert (await status(buyer, order, wait_seconds=5)).json()["status"] == "paid"
 
 
